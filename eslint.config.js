@@ -18,7 +18,17 @@ export default tseslint.config(
   {
     files: pure.map((layer) => `src/${layer}/**/*.ts`),
     rules: {
-      'no-restricted-globals': ['error', 'Date', 'Buffer', 'process', 'setTimeout', 'setInterval', 'setImmediate', 'performance', 'crypto'],
+      'no-restricted-globals': [
+        'error',
+        'Date',
+        'Buffer',
+        'process',
+        'setTimeout',
+        'setInterval',
+        'setImmediate',
+        'performance',
+        'crypto',
+      ],
       'no-restricted-properties': ['error', { object: 'Math', property: 'random' }],
       'no-restricted-imports': ['error', { patterns: ['node:*'] }],
     },

@@ -42,7 +42,7 @@ export function formatAddress(address: Address): string {
   }
   let best = -1;
   let bestLength = 1; // §4.2.2: a single zero group is not shortened
-  for (let i = 0; i < 8; ) {
+  for (let i = 0; i < 8;) {
     let end = i;
     while (end < 8 && words[end] === 0) end++;
     if (end - i > bestLength) {
