@@ -1,0 +1,14 @@
+{
+  "targets": [
+    {
+      "target_name": "loci",
+      "sources": [
+        "native/module.c",
+        "native/poll.c",
+        "native/netlink.c"
+      ],
+      "cflags": ["-std=c11", "-Wall", "-Wextra", "-Werror", "-O3"],
+      "defines": ["_GNU_SOURCE", "NAPI_VERSION=8"]
+    }
+  ]
+}

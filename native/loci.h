@@ -1,0 +1,70 @@
+/* What the files of the addon share: open descriptors, arguments, batches. */
+#ifndef LOCI_H
+#define LOCI_H
+
+#include <node_api.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+enum kind { KIND_TUN, KIND_SENDER, KIND_RECEIVER, KIND_NETLINK, KIND_CAPTURE };
+
+struct environment;
+
+/* An open descriptor. It belongs to one environment, which closes it at the latest when it ends. */
+struct handle {
+  struct handle *next;
+  struct environment *owner;
+  enum kind kind;
+  int fd;
+  uint32_t dropped; /* packets that did not fit their slot */
+  bool overrun;     /* netlink: ENOBUFS seen and not reported yet */
+  bool polling;
+  napi_ref callback;
+  uv_poll_t poll;
+};
+
+/* The state of one environment (main thread or worker). Scratch memory lives here because workers run concurrently. */
+struct environment {
+  napi_env env;
+  napi_async_cleanup_hook_handle cleanup;
+  struct handle *handles;
+  unsigned closing; /* uv_close calls whose callback is outstanding */
+  bool ending;
+  uint8_t *netlink_buffer;
+  size_t netlink_capacity;
+  struct send_queue *send_queue;
+  struct coalescer *coalescer;
+};
+
+/* poll.c */
+struct environment *environment_of(napi_env env);
+struct environment *environment_open(napi_env env);
+struct handle *handle_add(napi_env env, int fd, enum kind kind);
+struct handle *handle_find(napi_env env, int32_t fd, enum kind kind);
+napi_value poll_watch(napi_env env, napi_callback_info call);
+napi_value poll_unref(napi_env env, napi_callback_info call);
+napi_value poll_close(napi_env env, napi_callback_info call);
+napi_value poll_dropped(napi_env env, napi_callback_info call);
+
+/* netlink.c */
+napi_value netlink_open(napi_env env, napi_callback_info call);
+napi_value netlink_exchange(napi_env env, napi_callback_info call);
+napi_value netlink_receive(napi_env env, napi_callback_info call);
+
+/* module.c: arguments and results. Functions answer a count, or a negative errno that TypeScript turns into an error. */
+#define MAX_ARGUMENTS 6
+
+struct octets {
+  uint8_t *at;
+  size_t length;
+};
+
+bool arguments(napi_env env, napi_callback_info call, size_t count, napi_value *values);
+bool int_argument(napi_env env, napi_value value, int32_t *out);
+bool octets_argument(napi_env env, napi_value value, struct octets *out);
+napi_value int_result(napi_env env, int32_t value);
+napi_value octets_result(napi_env env, const uint8_t *octets, size_t length);
+
+#endif

@@ -1,0 +1,72 @@
+/* Registration, and the conversion of arguments and results. */
+#include "loci.h"
+
+#include <string.h>
+
+static napi_value refuse(napi_env env, const char *what) {
+  napi_throw_type_error(env, NULL, what);
+  return NULL;
+}
+
+bool arguments(napi_env env, napi_callback_info call, size_t count, napi_value *values) {
+  size_t given = count;
+  if (napi_get_cb_info(env, call, &given, values, NULL, NULL) == napi_ok && given >= count) return true;
+  refuse(env, "too few arguments");
+  return false;
+}
+
+bool int_argument(napi_env env, napi_value value, int32_t *out) {
+  if (napi_get_value_int32(env, value, out) == napi_ok) return true;
+  refuse(env, "expected a number");
+  return false;
+}
+
+bool octets_argument(napi_env env, napi_value value, struct octets *out) {
+  napi_typedarray_type type;
+  void *data;
+  if (napi_get_typedarray_info(env, value, &type, &out->length, &data, NULL, NULL) != napi_ok || type != napi_uint8_array) {
+    refuse(env, "expected a Uint8Array");
+    return false;
+  }
+  out->at = data;
+  return true;
+}
+
+napi_value int_result(napi_env env, int32_t value) {
+  napi_value result = NULL;
+  napi_create_int32(env, value, &result);
+  return result;
+}
+
+napi_value octets_result(napi_env env, const uint8_t *octets, size_t length) {
+  napi_value buffer, result = NULL;
+  void *data;
+  if (napi_create_arraybuffer(env, length, &data, &buffer) != napi_ok) return NULL;
+  if (length > 0) memcpy(data, octets, length);
+  napi_create_typedarray(env, napi_uint8_array, length, buffer, 0, &result);
+  return result;
+}
+
+static const struct {
+  const char *name;
+  napi_callback function;
+} FUNCTIONS[] = {
+    {"watch", poll_watch},
+    {"unref", poll_unref},
+    {"close", poll_close},
+    {"dropped", poll_dropped},
+    {"netlinkOpen", netlink_open},
+    {"netlinkExchange", netlink_exchange},
+    {"netlinkReceive", netlink_receive},
+};
+
+NAPI_MODULE_INIT() {
+  if (environment_open(env) == NULL) return NULL;
+  for (size_t i = 0; i < sizeof FUNCTIONS / sizeof *FUNCTIONS; i++) {
+    napi_value function;
+    if (napi_create_function(env, FUNCTIONS[i].name, NAPI_AUTO_LENGTH, FUNCTIONS[i].function, NULL, &function) != napi_ok ||
+        napi_set_named_property(env, exports, FUNCTIONS[i].name, function) != napi_ok)
+      return NULL;
+  }
+  return exports;
+}

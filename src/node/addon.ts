@@ -1,0 +1,32 @@
+import { createRequire } from 'node:module';
+import { LociError } from './error.ts';
+
+/** The functions of the native addon. A negative result is a negated errno. */
+export interface Addon {
+  watch(fd: number, callback: () => void): number;
+  unref(fd: number): number;
+  close(fd: number): number;
+  dropped(fd: number): number;
+  netlinkOpen(protocol: number, groups: Uint8Array): number;
+  netlinkExchange(fd: number, request: Uint8Array, first: number, count: number, answers: number): Uint8Array | number;
+  netlinkReceive(fd: number): Uint8Array | number;
+}
+
+let loaded: Addon | undefined;
+
+/** The native addon, loaded at first use, so that everything else works where it is not built. */
+export function addon(): Addon {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): Addon {
+  const path = '../../build/Release/loci.node';
+  try {
+    const native: Addon = createRequire(import.meta.url)(path);
+    return native;
+  } catch (cause) {
+    const advice = 'build it with `npm rebuild` in the folder of loci (needs a C compiler, make and python3)';
+    throw new LociError('addon-missing', `the native addon cannot be loaded: ${advice}`, { cause });
+  }
+}
