@@ -1,13 +1,23 @@
 import { getSystemErrorMap } from 'node:util';
 
+/** The cause of an error, and where in a file the mistake is. */
+export interface LociErrorOptions extends ErrorOptions {
+  readonly file?: string;
+  readonly line?: number;
+}
+
 /** An error of the operating system or of configuration, with a stable `code` that callers may test. */
 export class LociError extends Error {
   readonly code: string;
+  readonly file: string | undefined;
+  readonly line: number | undefined;
 
-  constructor(code: string, message: string, options?: ErrorOptions) {
+  constructor(code: string, message: string, options?: LociErrorOptions) {
     super(message, options);
     this.name = 'LociError';
     this.code = code;
+    this.file = options?.file;
+    this.line = options?.line;
   }
 }
 

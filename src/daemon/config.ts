@@ -1,0 +1,54 @@
+import type { ContextSnapshot } from '../host/snapshot.ts';
+
+export type Profile = ContextSnapshot['profile'];
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+
+/** What the configuration file says, with every default filled in. `docs/operating.md` explains the keys. */
+export interface Config {
+  readonly profile: Profile;
+  readonly keyFile: string;
+  readonly stateDirectory: string;
+  readonly controlSocket: string;
+  readonly logLevel: LogLevel;
+  readonly interfaces: InterfaceConfig;
+  readonly tun: { readonly name: string };
+  readonly interception: InterceptionConfig;
+  readonly policy: PolicyConfig;
+  readonly detection: DetectionConfig;
+  readonly shim6: { readonly enabled: boolean };
+}
+
+/** Which interfaces take part; a trailing `*` stands for any rest. An empty `include` means all. */
+export interface InterfaceConfig {
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+}
+
+/** Numbers of our rules and tables in the kernel. */
+export interface InterceptionConfig {
+  readonly mark: number;
+  readonly ownPreference: number;
+  readonly peerPreference: number;
+  readonly locatorPreference: number;
+  readonly table: number;
+  readonly locatorTable: number;
+  /** Smallest TCP retransmission timeout on routes to Loci peers, in milliseconds; 0 leaves the kernel's. */
+  readonly rtoMinMs: number;
+}
+
+/** Which traffic gets a context, and for how long. */
+export interface PolicyConfig {
+  readonly triggerPackets: number;
+  readonly triggerSeconds: number;
+  readonly exemptPorts: readonly number[];
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+  readonly idleMinutes: number;
+}
+
+/** How failures are found, and when traffic returns. */
+export interface DetectionConfig {
+  readonly returnAfterSeconds: number;
+  readonly probeBudget: number;
+  readonly sendTimeoutMs: Readonly<Partial<Record<Profile, number>>>;
+}

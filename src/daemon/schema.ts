@@ -1,0 +1,223 @@
+import { IPv6CidrRange } from 'ip-num';
+import { z } from 'zod';
+import type { Config } from './config.ts';
+
+function integer(from: number, to: number): z.ZodInt {
+  const error = `must be an integer from ${String(from)} to ${String(to)}`;
+  return z.int({ error }).min(from, { error }).max(to, { error });
+}
+
+function text(pattern: RegExp, error: string): z.ZodString {
+  return z.string({ error }).regex(pattern, { error });
+}
+
+/** Routing tables that the locators of a host may take, from `locator_table` upwards. */
+const LOCATOR_TABLES = 256;
+
+const tableText = { error: 'must be a table' };
+const list = 'must be a list';
+const switchText = 'must be true or false';
+const path = text(/^\/[^\0]+$/, 'must be an absolute path');
+const socketPath = text(/^\/[^\0]{1,106}$/, 'must be an absolute path of at most 107 octets'); // sun_path of unix(7)
+const interfaceName = text(/^[^\s/*]{1,15}$/, 'must be an interface name of 1 to 15 characters'); // IFNAMSIZ
+const interfacePattern = text(/^[^\s/*]{0,15}\*?$/, 'must be an interface name, or the beginning of one followed by *');
+const prefix = z
+  .string({ error: 'must be an IPv6 prefix such as "2001:db8::/32"' })
+  .refine(isPrefix, { error: 'must be an IPv6 prefix such as "2001:db8::/32"' });
+const preference = integer(1, 32_765); // 0 is the local table, 32766 the main one
+const routingTable = integer(1, 0x7fff_ffff).refine((number) => number < 253 || number > 255, {
+  error: 'must not be 253, 254 or 255: the kernel has its own tables there',
+});
+
+function isPrefix(candidate: string): boolean {
+  try {
+    IPv6CidrRange.fromCidr(candidate);
+    return true;
+  } catch {
+    return false; // the library reports bad text by throwing only
+  }
+}
+
+const file = z.strictObject({
+  profile: z
+    .enum(['fast', 'balanced', 'rfc'], { error: 'must be "fast", "balanced" or "rfc"' })
+    .default('fast')
+    .describe('How quickly failures are noticed. Two Loci hosts agree on the slower of their profiles.'),
+  key_file: path
+    .optional()
+    .describe(
+      'Private key of the identifiers; made at the first start, mode 0600. Default: key.pem in state_directory.',
+    ),
+  state_directory: path.default('/var/lib/loci').describe('What must survive a restart.'),
+  control_socket: socketPath.default('/run/loci/control.sock').describe('Where loci asks; mode 0600.'),
+  log_level: z
+    .enum(['debug', 'info', 'warn', 'error', 'silent'], {
+      error: 'must be "debug", "info", "warn", "error" or "silent"',
+    })
+    .default('info')
+    .describe('Least severe message that is written to stderr.'),
+  interfaces: z
+    .strictObject(
+      {
+        include: z
+          .array(interfacePattern, { error: list })
+          .default([])
+          .describe('Interfaces whose addresses become locators; empty: all.'),
+        exclude: z
+          .array(interfacePattern, { error: list })
+          .default([])
+          .describe('Interfaces that are left alone; wins over include.'),
+      },
+      tableText,
+    )
+    .prefault({})
+    .describe('Which interfaces take part. The loopback and the TUN device never do. A name may end in *.'),
+  tun: z
+    .strictObject({ name: interfaceName.default('loci0').describe('Name of the TUN device.') }, tableText)
+    .prefault({})
+    .describe('The device into which traffic is diverted.'),
+  interception: z
+    .strictObject(
+      {
+        mark: integer(1, 0xffff_ffff).default(0x1000_0000).describe('Firewall mark on packets that Loci itself sends.'),
+        own_preference: preference
+          .default(100)
+          .describe('Preference of the rules "from an identifier of ours to a peer".'),
+        peer_preference: preference.default(101).describe('Preference of the rules "to a peer", for new connections.'),
+        locator_preference: preference.default(2001).describe('Preference of the rules "from a locator of ours".'),
+        table: routingTable.default(533).describe('Routing table of diverted peers.'),
+        locator_table: routingTable.default(1001).describe('First of the routing tables, one for each locator.'),
+        rto_min_ms: integer(0, 10_000)
+          .default(50)
+          .describe('Smallest TCP retransmission timeout on routes to Loci peers; 0: leave it to the kernel.'),
+      },
+      tableText,
+    )
+    .refine((own) => own.own_preference < own.peer_preference, {
+      path: ['peer_preference'],
+      error: 'must be greater than own_preference',
+    })
+    .refine((own) => own.table < own.locator_table || own.table >= own.locator_table + LOCATOR_TABLES, {
+      path: ['locator_table'],
+      error: `must leave ${String(LOCATOR_TABLES)} numbers free that do not contain table`,
+    })
+    .prefault({})
+    .describe('Numbers of rules and tables in the kernel. Change them when they clash with others.'),
+  policy: z
+    .strictObject(
+      {
+        trigger_packets: integer(1, 1_000_000)
+          .default(50)
+          .describe('Packets to or from a peer after which a context is set up.'),
+        trigger_seconds: integer(0, 86_400)
+          .default(10)
+          .describe('Seconds of traffic after which a context is set up; 0: packets alone decide.'),
+        exempt_ports: z
+          .array(integer(1, 65_535), { error: list })
+          .default([53])
+          .describe('TCP and UDP ports whose traffic triggers nothing.'),
+        allow: z.array(prefix, { error: list }).default([]).describe('Peers that may have contexts; empty: all.'),
+        deny: z.array(prefix, { error: list }).default([]).describe('Peers that may not; wins over allow.'),
+        idle_minutes: integer(1, 10_080)
+          .default(5)
+          .describe('A context without traffic is dropped after this time (RFC 5533 §9: at least 5).'),
+      },
+      tableText,
+    )
+    .prefault({})
+    .describe('Which traffic gets a context, and for how long.'),
+  detection: z
+    .strictObject(
+      {
+        return_after_seconds: integer(0, 86_400)
+          .default(5)
+          .describe(
+            'The preferred pair must have answered for this long before traffic goes back to it; 0: never go back.',
+          ),
+        probe_budget: integer(1, 10_000)
+          .default(200)
+          .describe('Probes per second of the whole host, shared by all contexts.'),
+        send_timeout_ms: z
+          .strictObject(
+            {
+              fast: integer(10, 65_535).optional().describe('For contexts in the profile fast.'),
+              balanced: integer(10, 65_535).optional().describe('For contexts in the profile balanced.'),
+              rfc: integer(1_000, 65_535_000)
+                .multipleOf(1_000, { error: 'must be whole seconds: a multiple of 1000' })
+                .optional()
+                .describe('For contexts in the profile rfc; whole seconds (RFC 5534 §5.3).'),
+            },
+            tableText,
+          )
+          .prefault({})
+          .describe('Silence that is taken for a failure (RFC 5534 §7); overrides the value of the profile.'),
+      },
+      tableText,
+    )
+    .prefault({})
+    .describe('How failures are found, and when traffic returns.'),
+  shim6: z
+    .strictObject(
+      { enabled: z.boolean({ error: switchText }).default(true).describe('Answer and open Shim6 contexts.') },
+      tableText,
+    )
+    .prefault({})
+    .describe('RFC 5533.'),
+});
+
+export type Issue = z.core.$ZodIssue;
+
+/** The configuration that the values of a parsed file mean, or what is wrong with them. */
+export function configOf(values: unknown): { readonly config: Config } | { readonly issues: readonly Issue[] } {
+  const checked = file.safeParse(values);
+  if (!checked.success) return { issues: checked.error.issues };
+  const { interfaces, tun, interception, policy, detection, shim6, ...top } = checked.data;
+  return {
+    config: {
+      profile: top.profile,
+      keyFile: top.key_file ?? `${top.state_directory}/key.pem`,
+      stateDirectory: top.state_directory,
+      controlSocket: top.control_socket,
+      logLevel: top.log_level,
+      interfaces,
+      tun,
+      interception: {
+        mark: interception.mark,
+        ownPreference: interception.own_preference,
+        peerPreference: interception.peer_preference,
+        locatorPreference: interception.locator_preference,
+        table: interception.table,
+        locatorTable: interception.locator_table,
+        rtoMinMs: interception.rto_min_ms,
+      },
+      policy: {
+        triggerPackets: policy.trigger_packets,
+        triggerSeconds: policy.trigger_seconds,
+        exemptPorts: policy.exempt_ports,
+        allow: policy.allow,
+        deny: policy.deny,
+        idleMinutes: policy.idle_minutes,
+      },
+      detection: {
+        returnAfterSeconds: detection.return_after_seconds,
+        probeBudget: detection.probe_budget,
+        sendTimeoutMs: present(detection.send_timeout_ms),
+      },
+      shim6,
+    },
+  };
+}
+
+function present<Key extends string>(table: Partial<Record<Key, number | undefined>>): Partial<Record<Key, number>> {
+  const kept: Partial<Record<Key, number>> = {};
+  for (const key in table) {
+    const value = table[key];
+    if (value !== undefined) kept[key] = value;
+  }
+  return kept;
+}
+
+/** JSON Schema (2020-12) of the configuration file, as published in `docs/locid.schema.json`. */
+export function configJsonSchema(): Record<string, unknown> {
+  return { title: 'Configuration of locid', ...z.toJSONSchema(file, { io: 'input' }) };
+}
