@@ -1,24 +1,71 @@
 import { getSystemErrorMap } from 'node:util';
 
-/** The cause of an error, and where in a file the mistake is. */
-export interface LociErrorOptions extends ErrorOptions {
+/** Where a mistake in a file is. */
+export interface Place {
   readonly file?: string;
   readonly line?: number;
 }
 
-/** An error of the operating system or of configuration, with a stable `code` that callers may test. */
+/**
+ * What went wrong at the edge (operating system, configuration, control socket), with a `code` that stays stable.
+ * The message is one sentence that also names the remedy; `loci` and `locid` print it once and choose the exit status.
+ */
 export class LociError extends Error {
   readonly code: string;
   readonly file: string | undefined;
   readonly line: number | undefined;
 
-  constructor(code: string, message: string, options?: LociErrorOptions) {
-    super(message, options);
+  constructor(code: string, message: string, options: Place & { readonly cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
     this.name = 'LociError';
     this.code = code;
-    this.file = options?.file;
-    this.line = options?.line;
+    this.file = options.file;
+    this.line = options.line;
   }
+}
+
+/** Codes that mean "cannot start": exit status 2. Everything else is "the thing failed": 1. */
+const CANNOT_START: ReadonlySet<string> = new Set([
+  'usage', // arguments
+  'config', // configuration file
+  'privilege', // not root, a capability is missing
+  'device', // /dev/net/tun
+  'addon', // the native module is not built
+  'addresses', // no usable IPv6 address
+  'clash', // a rule preference, table or interface name is taken by someone else
+  'key', // key file unreadable
+  'not-running', // nobody listens on the control socket
+  'already-running', // somebody does
+]);
+
+/** The exit status that an error deserves. */
+export function exitStatus(error: unknown): 1 | 2 {
+  return error instanceof LociError && CANNOT_START.has(error.code) ? 2 : 1;
+}
+
+/** The `code` of a system error such as `ENOENT`; empty for everything else. */
+export function systemCode(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+/** The message of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The one document of a failed command with `--json`. */
+export function errorDocument(error: unknown): {
+  readonly error: Place & { readonly code: string; readonly message: string };
+} {
+  if (!(error instanceof LociError)) return { error: { code: 'internal', message: messageOf(error) } };
+  return {
+    error: {
+      code: error.code,
+      message: error.message,
+      ...(error.file === undefined ? {} : { file: error.file }),
+      ...(error.line === undefined ? {} : { line: error.line }),
+    },
+  };
 }
 
 /** The error for a positive `errno` met while doing `what`; `code` is its name, such as `EPERM`. */
