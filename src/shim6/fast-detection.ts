@@ -40,3 +40,12 @@ export function writeDetection(w: Writer, { sendTimeoutMs }: Detection): void {
   w.u8(0);
   w.u16(sendTimeoutMs);
 }
+
+/** The private Path Test option has no contents; some are tolerated. */
+export function parsePathTest(): Parsed<true> {
+  return { ok: true, value: true };
+}
+
+export function writePathTest(): void {
+  // nothing to write
+}
