@@ -1,0 +1,196 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { LociError } from '../../src/node/error.ts';
+import { lineOf, loadConfig, parseConfig } from '../../src/daemon/load.ts';
+import { configJsonSchema } from '../../src/daemon/schema.ts';
+import { interfaceSelected, peerFilter } from '../../src/daemon/selection.ts';
+import { parseAddress } from '../../src/wire/address.ts';
+import type { Address } from '../../src/wire/address.ts';
+
+function mistake(text: string): LociError {
+  try {
+    parseConfig(text, 'locid.toml');
+  } catch (error) {
+    if (error instanceof LociError) return error;
+    throw error;
+  }
+  throw new Error('the configuration was accepted');
+}
+
+function address(text: string): Address {
+  const parsed = parseAddress(text);
+  if (parsed === undefined) throw new TypeError(text);
+  return parsed;
+}
+
+describe('the configuration file', () => {
+  it('has a default for every key', () => {
+    const config = parseConfig('', 'empty.toml');
+    expect(config).toMatchObject({
+      profile: 'fast',
+      keyFile: '/var/lib/loci/key.pem',
+      controlSocket: '/run/loci/control.sock',
+      tun: { name: 'loci0' },
+      interception: { mark: 0x1000_0000, ownPreference: 100, peerPreference: 101, table: 533, rtoMinMs: 50 },
+      policy: { triggerPackets: 50, exemptPorts: [53], idleMinutes: 5 },
+      detection: { returnAfterSeconds: 5, probeBudget: 200, sendTimeoutMs: {} },
+      shim6: { enabled: true },
+    });
+  });
+
+  it('of the examples says the defaults', () => {
+    expect(loadConfig('examples/locid.toml')).toEqual(parseConfig('', 'empty.toml'));
+  });
+
+  it('of the examples names every key', () => {
+    const text = readFileSync('examples/locid.toml', 'utf8');
+    const keys = (schema: unknown): string[] => {
+      if (typeof schema !== 'object' || schema === null || !('properties' in schema)) return [];
+      return Object.entries(schema.properties ?? {}).flatMap(([key, inner]) => [key, ...keys(inner)]);
+    };
+    for (const key of keys(configJsonSchema())) expect(text, key).toMatch(new RegExp(`^(# |\\[.*)?${key}\\b`, 'm'));
+  });
+
+  it('keeps the key in the state directory unless told otherwise', () => {
+    expect(parseConfig('state_directory = "/srv/loci"', 'a').keyFile).toBe('/srv/loci/key.pem');
+    expect(parseConfig('state_directory = "/srv/loci"\nkey_file = "/etc/k"', 'a').keyFile).toBe('/etc/k');
+  });
+
+  it('takes send timeouts per profile', () => {
+    const config = parseConfig('[detection.send_timeout_ms]\nfast = 40', 'a');
+    expect(config.detection.sendTimeoutMs).toEqual({ fast: 40 });
+  });
+});
+
+describe('a mistake in the configuration', () => {
+  it('of syntax names file, line and column', () => {
+    const error = mistake('profile = "fast"\n\n[policy\n');
+    expect(error).toMatchObject({ code: 'config', file: 'locid.toml', line: 3 });
+    expect(error.message).toMatch(/^not TOML: .*\(column \d+\)$/);
+  });
+
+  it.each([
+    ['profile = "quick"', 1, 'profile must be "fast", "balanced" or "rfc"'],
+    ['\n\n[policy]\ndeny = []\ntrigger_packets = 0', 5, 'policy.trigger_packets must be an integer from 1 to 1000000'],
+    ['[policy]\ntrigger_packets = "many"', 2, 'policy.trigger_packets must be an integer from 1 to 1000000'],
+    ['[policy]\nexempt_ports = [\n53,\n70000]', 2, 'policy.exempt_ports[1] must be an integer from 1 to 65535'],
+    ['policy.deny = ["fe80::1"]', 1, 'policy.deny[0] must be an IPv6 prefix such as "2001:db8::/32"'],
+    ['[policy]\ndeny = ["::/129"]', 2, 'policy.deny[0] must be an IPv6 prefix such as "2001:db8::/32"'],
+    ['control_socket = "run/x"', 1, 'control_socket must be an absolute path of at most 107 octets'],
+    [`control_socket = "/${'x'.repeat(107)}"`, 1, 'control_socket must be an absolute path of at most 107 octets'],
+    [
+      '[detection.send_timeout_ms]\nrfc = 1500',
+      2,
+      'detection.send_timeout_ms.rfc must be whole seconds: a multiple of 1000',
+    ],
+    [
+      '[interception]\ntable = 254',
+      2,
+      'interception.table must not be 253, 254 or 255: the kernel has its own tables there',
+    ],
+    ['[interception]\nown_preference = 200', 1, 'interception.peer_preference must be greater than own_preference'],
+    [
+      '[interception]\nlocator_table = 500',
+      2,
+      'interception.locator_table must leave 256 numbers free that do not contain table',
+    ],
+    ['tun = 3', 1, 'tun must be a table'],
+    ['[shim6]\nenabled = "yes"', 2, 'shim6.enabled must be true or false'],
+    ['[tun]\nname = "a name"', 2, 'tun.name must be an interface name of 1 to 15 characters'],
+  ])('names line, key and what is allowed: %j', (text, line, message) => {
+    const error = mistake(text);
+    expect(error.message).toBe(message);
+    expect(error).toMatchObject({ code: 'config', file: 'locid.toml', line });
+  });
+
+  it.each([
+    ['profil = "fast"', 'profil is not a key of this file; did you mean profile?'],
+    [
+      '[policy]\ntriger_packet = 3',
+      'policy.triger_packet is not a key of this file; did you mean policy.trigger_packets?',
+    ],
+    ['exempt_ports = []', 'exempt_ports is not a key of this file; did you mean policy.exempt_ports?'],
+    [
+      '[detection.send_timeout_ms]\nfats = 30',
+      'detection.send_timeout_ms.fats is not a key of this file; did you mean detection.send_timeout_ms.fast?',
+    ],
+    ['[zebra]\nstripes = 1', 'zebra is not a key of this file'],
+  ])('suggests the nearest key for an unknown one: %j', (text, message) => {
+    expect(mistake(text).message).toBe(message);
+  });
+
+  it('that comes first in the file is told, with the number of the others', () => {
+    const error = mistake('[tun]\nname = ""\n[policy]\nidle_minutes = 0\nnothing = 1');
+    expect(error).toMatchObject({
+      line: 2,
+      message: 'tun.name must be an interface name of 1 to 15 characters; 2 more after it',
+    });
+  });
+
+  it('may be that the file is not there', () => {
+    expect(() => loadConfig('/nonexistent/locid.toml')).toThrow(
+      expect.objectContaining({ code: 'config', file: '/nonexistent/locid.toml' }),
+    );
+  });
+
+  it('never leaves the parser as anything but a LociError', () => {
+    const line = fc.oneof(
+      fc.string(),
+      fc.constantFrom(
+        '[policy]',
+        '[tun',
+        'profile = ',
+        'deny = ["::/0"',
+        '[[tun]]',
+        '"policy".x = 1',
+        '__proto__ = 1',
+        '[a.b]',
+      ),
+    );
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 6 }), (lines) => {
+        try {
+          parseConfig(lines.join('\n'), 'f');
+        } catch (error) {
+          expect(error).toBeInstanceOf(LociError);
+        }
+      }),
+    );
+  });
+
+  it('is looked for under quoted and dotted keys too', () => {
+    const text = '[ "policy" ]\n"deny" = 1\n[detection]\nsend_timeout_ms.fast = 2\n';
+    expect(lineOf(text, ['policy', 'deny', '0'])).toBe(2);
+    expect(lineOf(text, ['detection', 'send_timeout_ms', 'fast'])).toBe(4);
+    expect(lineOf(text, ['shim6'])).toBe(1);
+  });
+});
+
+describe('the selection of peers and interfaces', () => {
+  it('lets deny win over allow, and allows everybody by default', () => {
+    const { policy } = parseConfig('', 'a');
+    expect(peerFilter(policy)(address('2001:db8::1'))).toBe(true);
+    const some = peerFilter({ ...policy, allow: ['2001:db8::/32', 'fd00::/8'], deny: ['2001:db8:bad::/48'] });
+    expect(some(address('2001:db8:1::1'))).toBe(true);
+    expect(some(address('fdff::1'))).toBe(true);
+    expect(some(address('2001:db8:bad:1::1'))).toBe(false);
+    expect(some(address('2001:db9::1'))).toBe(false);
+    expect(some(address('::ffff:192.0.2.1'))).toBe(false);
+  });
+
+  it('takes names and beginnings of names of interfaces, never the loopback and our own device', () => {
+    const config = parseConfig('[interfaces]\ninclude = ["eth*", "wlan0", "lo*"]\nexclude = ["eth1*"]', 'a');
+    const chosen = ['eth0', 'eth10', 'wlan0', 'wlan01', 'lo', 'loci0', 'tun9'].filter((name) =>
+      interfaceSelected(config, name),
+    );
+    expect(chosen).toEqual(['eth0', 'wlan0']);
+    expect(interfaceSelected(parseConfig('', 'a'), 'tun9')).toBe(true);
+  });
+});
+
+describe('the published JSON Schema', () => {
+  it('is the one that `npm run schema` writes', () => {
+    expect(JSON.parse(readFileSync('docs/locid.schema.json', 'utf8'))).toEqual(configJsonSchema());
+  });
+});
