@@ -1,0 +1,30 @@
+/** What must be undone before the process ends, whatever ends it. Latest first. */
+const pending = new Set<() => void>();
+let watching = false;
+
+/** Registers synchronous work for the end of the process; the result does it now instead. */
+export function beforeExit(undo: () => void): () => void {
+  if (!watching) watch();
+  pending.add(undo);
+  return () => {
+    if (pending.delete(undo)) undo();
+  };
+}
+
+function watch(): void {
+  watching = true;
+  process.on('exit', () => {
+    for (const undo of [...pending].reverse()) undo();
+  });
+  for (const [signal, status] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const) {
+    process.on(signal, () => process.exit(status));
+  }
+  process.on('uncaughtException', (error) => {
+    process.stderr.write(`${error.stack ?? error.message}\n`);
+    process.exit(1);
+  });
+}

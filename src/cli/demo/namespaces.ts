@@ -1,0 +1,69 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+const DIRECTORY = '/run/netns';
+const OWN_NAME = /^loci-(\d+)-\d+-/;
+
+let labs = 0;
+
+/** A tag that no other run on this machine uses: the process id says who may still be using its namespaces. */
+export function freshTag(): string {
+  return `loci-${String(process.pid)}-${String(labs++)}`;
+}
+
+/** Command and arguments that run a program inside a network namespace; it keeps the process id of the spawned child. */
+export function inside(namespace: string, command: readonly string[]): readonly [file: string, args: string[]] {
+  return ['nsenter', [`--net=${DIRECTORY}/${namespace}`, '--', ...command]];
+}
+
+/** Runs `ip` with `args`, in a namespace when one is named, and returns what it prints. */
+export async function ip(namespace: string | undefined, ...args: readonly string[]): Promise<string> {
+  const { stdout } = await run('ip', [...(namespace === undefined ? [] : ['-n', namespace]), ...args]);
+  return stdout;
+}
+
+/** Runs several `ip` commands as one process; the first that fails rejects. */
+export async function ipBatch(namespace: string | undefined, lines: readonly string[]): Promise<void> {
+  const running = run('ip', [...(namespace === undefined ? [] : ['-n', namespace]), '-batch', '-']);
+  running.child.stdin?.end(`${lines.join('\n')}\n`);
+  await running;
+}
+
+/** Writes kernel settings below `/proc/sys/net/ipv6` inside a namespace. */
+export async function settings(namespace: string, values: Readonly<Record<string, string | number>>): Promise<void> {
+  const script = Object.entries(values).map(([path, value]) => `echo ${String(value)} > /proc/sys/net/ipv6/${path}`);
+  const [file, args] = inside(namespace, ['sh', '-ec', script.join('\n')]);
+  await run(file, args);
+}
+
+/** Removes the namespaces of one tag; synchronous, so that it also works while the process is on its way out. */
+export function removeNamespaces(tag: string): void {
+  remove((name) => name.startsWith(`${tag}-`));
+}
+
+/** Removes what runs left behind that were killed before they could clean up. */
+export function sweepNamespaces(): void {
+  remove((name) => {
+    const pid = Number(OWN_NAME.exec(name)?.[1] ?? process.pid);
+    return pid !== process.pid && !isAlive(pid);
+  });
+}
+
+function remove(matches: (name: string) => boolean): void {
+  if (!existsSync(DIRECTORY)) return;
+  const names = readdirSync(DIRECTORY).filter(matches);
+  if (names.length === 0) return;
+  spawnSync('ip', ['-force', '-batch', '-'], { input: names.map((name) => `netns del ${name}\n`).join('') });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
