@@ -5,7 +5,12 @@
       "sources": [
         "native/module.c",
         "native/poll.c",
-        "native/netlink.c"
+        "native/tun.c",
+        "native/coalesce.c",
+        "native/raw.c",
+        "native/checksum.c",
+        "native/netlink.c",
+        "native/packet.c"
       ],
       "cflags": ["-std=c11", "-Wall", "-Wextra", "-Werror", "-O3"],
       "defines": ["_GNU_SOURCE", "NAPI_VERSION=8"]

@@ -53,9 +53,57 @@ napi_value netlink_open(napi_env env, napi_callback_info call);
 napi_value netlink_exchange(napi_env env, napi_callback_info call);
 napi_value netlink_receive(napi_env env, napi_callback_info call);
 
-/* module.c: arguments and results. Functions answer a count, or a negative errno that TypeScript turns into an error. */
-#define MAX_ARGUMENTS 6
+/* tun.c, coalesce.c */
+napi_value tun_open(napi_env env, napi_callback_info call);
+napi_value tun_index(napi_env env, napi_callback_info call);
+napi_value tun_read(napi_env env, napi_callback_info call);
+napi_value tun_write(napi_env env, napi_callback_info call);
 
+/* raw.c */
+napi_value sender_open(napi_env env, napi_callback_info call);
+napi_value sender_send(napi_env env, napi_callback_info call);
+napi_value receiver_open(napi_env env, napi_callback_info call);
+napi_value receiver_receive(napi_env env, napi_callback_info call);
+napi_value icmpv6_send(napi_env env, napi_callback_info call);
+
+/* packet.c */
+napi_value capture_open(napi_env env, napi_callback_info call);
+napi_value capture_receive(napi_env env, napi_callback_info call);
+
+/* checksum.c: sums are of words in network order as they lie in memory, so they need no swapping. */
+uint64_t checksum_add(const uint8_t *octets, size_t length, uint64_t sum);
+uint16_t checksum_fold(uint64_t sum);
+uint64_t checksum_pseudo_header(const uint8_t *ipv6, uint32_t length, uint8_t protocol);
+napi_value checksum_sum(napi_env env, napi_callback_info call);
+
+/* The layout of src/host/ports.ts. */
+enum { HEADROOM = 64, FIELDS = 12, SOURCE_AT = 0, DESTINATION_AT = 16 };
+enum column {
+  OFFSET,
+  LENGTH,
+  GSO_SIZE,
+  CHECKSUM_START,
+  CHECKSUM_OFFSET,
+  SOCKET,
+  ERROR,
+  INTERFACE,
+  HOP_LIMIT,
+  TRAFFIC_CLASS,
+  FLAGS,
+  SPARE
+};
+
+struct batch {
+  uint8_t *slab;
+  size_t slab_length;
+  int32_t *meta;
+  int32_t slots;
+  int32_t stride;
+};
+
+enum { IPV6_HEADER = 40, TCP_HEADER = 20, TCP_CHECKSUM = 16, UDP_CHECKSUM = 6 };
+
+/* module.c: arguments and results. Functions answer a count, or a negative errno that TypeScript turns into an error. */
 struct octets {
   uint8_t *at;
   size_t length;
@@ -64,6 +112,10 @@ struct octets {
 bool arguments(napi_env env, napi_callback_info call, size_t count, napi_value *values);
 bool int_argument(napi_env env, napi_value value, int32_t *out);
 bool octets_argument(napi_env env, napi_value value, struct octets *out);
+/* Five arguments: descriptor, slab, meta, slots, stride. */
+bool batch_arguments(napi_env env, napi_callback_info call, int32_t *fd, struct batch *batch);
+/* The packet of a slot, or NULL when its row points outside the slab. */
+uint8_t *packet_at(const struct batch *batch, int32_t slot, size_t *length);
 napi_value int_result(napi_env env, int32_t value);
 napi_value octets_result(napi_env env, const uint8_t *octets, size_t length);
 

@@ -32,6 +32,34 @@ bool octets_argument(napi_env env, napi_value value, struct octets *out) {
   return true;
 }
 
+bool batch_arguments(napi_env env, napi_callback_info call, int32_t *fd, struct batch *batch) {
+  napi_value values[5];
+  struct octets slab;
+  napi_typedarray_type type;
+  size_t meta_length;
+  void *meta;
+  if (!arguments(env, call, 5, values) || !int_argument(env, values[0], fd) || !octets_argument(env, values[1], &slab) ||
+      !int_argument(env, values[3], &batch->slots) || !int_argument(env, values[4], &batch->stride))
+    return false;
+  if (napi_get_typedarray_info(env, values[2], &type, &meta_length, &meta, NULL, NULL) != napi_ok || type != napi_int32_array ||
+      batch->slots < 0 || batch->stride <= HEADROOM || (size_t)batch->slots * (size_t)batch->stride > slab.length ||
+      (size_t)batch->slots * FIELDS > meta_length) {
+    refuse(env, "not a batch");
+    return false;
+  }
+  batch->slab = slab.at;
+  batch->slab_length = slab.length;
+  batch->meta = meta;
+  return true;
+}
+
+uint8_t *packet_at(const struct batch *batch, int32_t slot, size_t *length) {
+  const int32_t *row = batch->meta + (size_t)slot * FIELDS;
+  if (row[OFFSET] < 0 || row[LENGTH] < 0 || (size_t)row[OFFSET] + (size_t)row[LENGTH] > batch->slab_length) return NULL;
+  *length = (size_t)row[LENGTH];
+  return batch->slab + row[OFFSET];
+}
+
 napi_value int_result(napi_env env, int32_t value) {
   napi_value result = NULL;
   napi_create_int32(env, value, &result);
@@ -55,6 +83,18 @@ static const struct {
     {"unref", poll_unref},
     {"close", poll_close},
     {"dropped", poll_dropped},
+    {"checksum", checksum_sum},
+    {"tunOpen", tun_open},
+    {"tunIndex", tun_index},
+    {"tunRead", tun_read},
+    {"tunWrite", tun_write},
+    {"senderOpen", sender_open},
+    {"senderSend", sender_send},
+    {"receiverOpen", receiver_open},
+    {"receiverReceive", receiver_receive},
+    {"icmpv6Send", icmpv6_send},
+    {"captureOpen", capture_open},
+    {"captureReceive", capture_receive},
     {"netlinkOpen", netlink_open},
     {"netlinkExchange", netlink_exchange},
     {"netlinkReceive", netlink_receive},

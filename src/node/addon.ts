@@ -1,8 +1,22 @@
 import { createRequire } from 'node:module';
 import { LociError } from './error.ts';
 
+type BatchCall = (fd: number, slab: Uint8Array, meta: Int32Array, slots: number, stride: number) => number;
+
 /** The functions of the native addon. A negative result is a negated errno. */
 export interface Addon {
+  checksum(octets: Uint8Array, initial: number): number;
+  tunOpen(name: string, mtu: number): number;
+  tunIndex(fd: number): number;
+  readonly tunRead: BatchCall;
+  readonly tunWrite: BatchCall;
+  senderOpen(locator: Uint8Array, mark: number): number;
+  readonly senderSend: BatchCall;
+  receiverOpen(protocol: number, mark: number, types: Uint8Array): number;
+  readonly receiverReceive: BatchCall;
+  icmpv6Send(fd: number, destination: Uint8Array, interfaceIndex: number, octets: Uint8Array): number;
+  captureOpen(interfaceIndex: number): number;
+  readonly captureReceive: BatchCall;
   watch(fd: number, callback: () => void): number;
   unref(fd: number): number;
   close(fd: number): number;

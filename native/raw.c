@@ -1,0 +1,303 @@
+/* Raw IPv6 sockets: batches in and out, super-packets split on the way out. */
+#include "loci.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { QUEUE = 128, TEMPLATE = 256, RECEIVE_SLOTS = 64, SOCKET_BUFFER = 8 << 20 };
+enum { TCP_FIN_PSH = 0x09, TCP_CWR = 0x80 };
+
+static void force_buffer(int fd, int forced, int ordinary) {
+  const int size = SOCKET_BUFFER;
+  if (setsockopt(fd, SOL_SOCKET, forced, &size, sizeof size) != 0) setsockopt(fd, SOL_SOCKET, ordinary, &size, sizeof size);
+}
+
+/* Register an open socket, or close it when `failed`; the descriptor or a negative errno. */
+static napi_value opened(napi_env env, int fd, enum kind kind, bool failed) {
+  int reason = failed ? errno : 0;
+  if (reason == 0 && handle_add(env, fd, kind) == NULL) reason = ENOMEM;
+  if (reason != 0) close(fd);
+  return int_result(env, reason != 0 ? -reason : fd);
+}
+
+/* senderOpen(locator, mark): a socket that sends whole packets, routed as from `locator`. */
+napi_value sender_open(napi_env env, napi_callback_info call) {
+  napi_value values[2];
+  struct octets locator;
+  int32_t mark;
+  if (!arguments(env, call, 2, values) || !octets_argument(env, values[0], &locator) || !int_argument(env, values[1], &mark))
+    return NULL;
+  if (locator.length != 16) return int_result(env, -EINVAL);
+  int fd = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW);
+  if (fd < 0) return int_result(env, -errno);
+  force_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
+  struct sockaddr_in6 own = {.sin6_family = AF_INET6};
+  memcpy(&own.sin6_addr, locator.at, 16);
+  const bool failed = setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) != 0 || bind(fd, (struct sockaddr *)&own, sizeof own) != 0;
+  return opened(env, fd, KIND_SENDER, failed);
+}
+
+/* Packets for one sendmmsg on one socket. */
+struct send_queue {
+  struct mmsghdr messages[QUEUE];
+  struct iovec vectors[QUEUE][2];
+  struct sockaddr_in6 destinations[QUEUE];
+  int32_t *rows[QUEUE];
+  uint8_t headers[QUEUE][TEMPLATE];
+  unsigned count;
+  int fd;
+};
+
+/* The first failure of a packet ends it; its remaining segments would only confuse the peer. */
+static void flush(struct send_queue *queue) {
+  unsigned done = 0;
+  while (done < queue->count) {
+    const int sent = sendmmsg(queue->fd, queue->messages + done, queue->count - done, 0);
+    if (sent > 0) {
+      done += (unsigned)sent;
+      continue;
+    }
+    if (errno == EINTR) continue;
+    int32_t *row = queue->rows[done];
+    row[ERROR] = errno;
+    while (done < queue->count && queue->rows[done] == row) done++;
+  }
+  queue->count = 0;
+}
+
+/* Room for one message; its destination is taken from the IPv6 header. */
+static unsigned enqueue(struct send_queue *queue, int32_t *row, const uint8_t *ipv6) {
+  if (queue->count == QUEUE) flush(queue);
+  const unsigned i = queue->count++;
+  struct sockaddr_in6 *destination = &queue->destinations[i];
+  memset(destination, 0, sizeof *destination);
+  destination->sin6_family = AF_INET6;
+  memcpy(&destination->sin6_addr, ipv6 + 24, 16);
+  queue->rows[i] = row;
+  queue->messages[i].msg_hdr =
+      (struct msghdr){.msg_name = destination, .msg_namelen = sizeof *destination, .msg_iov = queue->vectors[i], .msg_iovlen = 1};
+  return i;
+}
+
+/* The field holds the sum of the pseudo-header; whatever it was made of, it is not computed again. */
+static int complete_checksum(uint8_t *packet, size_t length, int32_t *row) {
+  const size_t start = (size_t)row[CHECKSUM_START], field = start + (size_t)row[CHECKSUM_OFFSET];
+  if (row[CHECKSUM_OFFSET] < 0 || start >= length || field + 2 > length) return EINVAL;
+  uint16_t checksum = (uint16_t)~checksum_fold(checksum_add(packet + start, length - start, 0));
+  if (checksum == 0 && row[CHECKSUM_OFFSET] == UDP_CHECKSUM) checksum = 0xffff; /* RFC 8200 §8.1 */
+  memcpy(packet + field, &checksum, 2);
+  row[CHECKSUM_START] = 0; /* sending it once more must not sum it twice */
+  return 0;
+}
+
+/* Split a TCP super-packet. Everything up to the end of the TCP header is repeated in front of every segment. */
+static int enqueue_segments(struct send_queue *queue, const uint8_t *packet, size_t length, int32_t *row) {
+  const size_t start = (size_t)row[CHECKSUM_START], size = (size_t)row[GSO_SIZE];
+  if (row[CHECKSUM_START] < IPV6_HEADER || row[CHECKSUM_OFFSET] != TCP_CHECKSUM || start + TCP_HEADER > length) return EINVAL;
+  const size_t tcp_header = (size_t)(packet[start + 12] >> 4) * 4, header = start + tcp_header;
+  if (tcp_header < TCP_HEADER || header > length || header > TEMPLATE) return EINVAL;
+  uint32_t sequence;
+  uint16_t pseudo;
+  memcpy(&sequence, packet + start + 4, 4);
+  memcpy(&pseudo, packet + start + TCP_CHECKSUM, 2);
+  const uint64_t without_length = (uint64_t)pseudo + (uint16_t)~checksum_fold(htonl((uint32_t)(length - start)));
+  size_t at = header;
+  do {
+    const size_t payload = length - at < size ? length - at : size;
+    const unsigned i = enqueue(queue, row, packet);
+    if (row[ERROR] != 0) { /* the flush that made room met an error of this packet */
+      queue->count--;
+      return row[ERROR];
+    }
+    uint8_t *copy = queue->headers[i], *tcp = copy + start;
+    memcpy(copy, packet, header);
+    const uint16_t ipv6_length = htons((uint16_t)(header - IPV6_HEADER + payload));
+    const uint32_t segment_sequence = htonl(ntohl(sequence) + (uint32_t)(at - header));
+    memcpy(copy + 4, &ipv6_length, 2);
+    memcpy(tcp + 4, &segment_sequence, 4);
+    if (at + payload < length) tcp[13] &= (uint8_t)~TCP_FIN_PSH;
+    if (at > header) tcp[13] &= (uint8_t)~TCP_CWR;
+    const uint16_t start_sum = checksum_fold(without_length + htonl((uint32_t)(tcp_header + payload)));
+    memcpy(tcp + TCP_CHECKSUM, &start_sum, 2);
+    const uint16_t checksum = (uint16_t)~checksum_fold(checksum_add(packet + at, payload, checksum_add(tcp, tcp_header, 0)));
+    memcpy(tcp + TCP_CHECKSUM, &checksum, 2);
+    queue->vectors[i][0] = (struct iovec){copy, header};
+    queue->vectors[i][1] = (struct iovec){(uint8_t *)packet + at, payload};
+    queue->messages[i].msg_hdr.msg_iovlen = 2;
+    at += payload;
+  } while (at < length);
+  return 0;
+}
+
+static int enqueue_packet(struct send_queue *queue, uint8_t *packet, size_t length, int32_t *row) {
+  if (packet == NULL || length < IPV6_HEADER || packet[0] >> 4 != 6) return EINVAL;
+  if (row[GSO_SIZE] > 0) return enqueue_segments(queue, packet, length, row);
+  if (row[CHECKSUM_START] > 0) {
+    const int reason = complete_checksum(packet, length, row);
+    if (reason != 0) return reason;
+  }
+  queue->vectors[enqueue(queue, row, packet)][0] = (struct iovec){packet, length};
+  return 0;
+}
+
+/* senderSend(slab, meta, count, stride), after an ignored first argument: every row names its socket. */
+napi_value sender_send(napi_env env, napi_callback_info call) {
+  int32_t ignored;
+  struct batch batch;
+  if (!batch_arguments(env, call, &ignored, &batch)) return NULL;
+  struct environment *environment = environment_of(env);
+  if (environment->send_queue == NULL) environment->send_queue = calloc(1, sizeof *environment->send_queue);
+  struct send_queue *queue = environment->send_queue;
+  if (queue == NULL) return int_result(env, -ENOMEM);
+  queue->fd = -1;
+  for (int32_t slot = 0; slot < batch.slots; slot++) {
+    int32_t *row = batch.meta + (size_t)slot * FIELDS;
+    row[ERROR] = 0;
+    if (row[SOCKET] < 0) {
+      row[ERROR] = EADDRNOTAVAIL;
+      continue;
+    }
+    if (row[SOCKET] != queue->fd) {
+      flush(queue);
+      queue->fd = -1;
+      if (handle_find(env, row[SOCKET], KIND_SENDER) == NULL) {
+        row[ERROR] = EBADF;
+        continue;
+      }
+      queue->fd = row[SOCKET];
+    }
+    size_t length = 0;
+    uint8_t *packet = packet_at(&batch, slot, &length);
+    const int reason = enqueue_packet(queue, packet, length, row);
+    if (reason != 0) row[ERROR] = reason;
+  }
+  flush(queue);
+  return int_result(env, 0);
+}
+
+/* receiverOpen(protocol, mark, types): all packets of one protocol; of ICMPv6 only the types listed. */
+napi_value receiver_open(napi_env env, napi_callback_info call) {
+  napi_value values[3];
+  int32_t protocol, mark;
+  struct octets types;
+  if (!arguments(env, call, 3, values) || !int_argument(env, values[0], &protocol) || !int_argument(env, values[1], &mark) ||
+      !octets_argument(env, values[2], &types))
+    return NULL;
+  int fd = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+  if (fd < 0) return int_result(env, -errno);
+  const int one = 1, hops = 255;
+  bool failed = setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &one, sizeof one) != 0 ||
+                setsockopt(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &one, sizeof one) != 0 ||
+                setsockopt(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, &one, sizeof one) != 0 ||
+                (mark != 0 && setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) != 0);
+  if (!failed && protocol == IPPROTO_ICMPV6) {
+    struct icmp6_filter filter;
+    ICMP6_FILTER_SETBLOCKALL(&filter);
+    for (size_t i = 0; i < types.length; i++) ICMP6_FILTER_SETPASS(types.at[i], &filter);
+    failed = setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &filter, sizeof filter) != 0 ||
+             setsockopt(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, sizeof hops) != 0 ||
+             setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &hops, sizeof hops) != 0;
+  }
+  force_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
+  return opened(env, fd, KIND_RECEIVER, failed);
+}
+
+/* Copies what the kernel says about a packet into its slot and row. */
+static void describe(struct msghdr *header, const struct sockaddr_in6 *from, uint8_t *slot, int32_t *row) {
+  memset(row + GSO_SIZE, 0, sizeof(int32_t) * (FLAGS - GSO_SIZE));
+  memset(slot, 0, DESTINATION_AT + 16);
+  memcpy(slot + SOURCE_AT, &from->sin6_addr, 16);
+  for (struct cmsghdr *control = CMSG_FIRSTHDR(header); control != NULL; control = CMSG_NXTHDR(header, control)) {
+    if (control->cmsg_level != IPPROTO_IPV6) continue;
+    if (control->cmsg_type == IPV6_PKTINFO) {
+      struct in6_pktinfo info;
+      memcpy(&info, CMSG_DATA(control), sizeof info);
+      memcpy(slot + DESTINATION_AT, &info.ipi6_addr, 16);
+      row[INTERFACE] = (int32_t)info.ipi6_ifindex;
+    } else if (control->cmsg_type == IPV6_HOPLIMIT) {
+      memcpy(&row[HOP_LIMIT], CMSG_DATA(control), sizeof(int));
+    } else if (control->cmsg_type == IPV6_TCLASS) {
+      memcpy(&row[TRAFFIC_CLASS], CMSG_DATA(control), sizeof(int));
+    }
+  }
+}
+
+/* receiverReceive(fd, slab, meta, slots, stride) */
+napi_value receiver_receive(napi_env env, napi_callback_info call) {
+  int32_t fd;
+  struct batch batch;
+  if (!batch_arguments(env, call, &fd, &batch)) return NULL;
+  struct handle *handle = handle_find(env, fd, KIND_RECEIVER);
+  if (handle == NULL) return int_result(env, -EBADF);
+  struct mmsghdr messages[RECEIVE_SLOTS];
+  struct iovec vectors[RECEIVE_SLOTS];
+  struct sockaddr_in6 sources[RECEIVE_SLOTS];
+  _Alignas(struct cmsghdr) uint8_t controls[RECEIVE_SLOTS][128];
+  const size_t stride = (size_t)batch.stride;
+  int32_t filled = 0;
+  while (filled < batch.slots) {
+    const int wanted = batch.slots - filled < RECEIVE_SLOTS ? batch.slots - filled : RECEIVE_SLOTS;
+    for (int i = 0; i < wanted; i++) {
+      vectors[i] = (struct iovec){batch.slab + (size_t)(filled + i) * stride + HEADROOM, stride - HEADROOM};
+      messages[i].msg_hdr = (struct msghdr){.msg_name = &sources[i],
+                                            .msg_namelen = sizeof sources[i],
+                                            .msg_iov = &vectors[i],
+                                            .msg_iovlen = 1,
+                                            .msg_control = controls[i],
+                                            .msg_controllen = sizeof controls[i]};
+    }
+    const int received = recvmmsg(fd, messages, (unsigned)wanted, MSG_DONTWAIT, NULL);
+    if (received < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN || filled > 0) break;
+      return int_result(env, -errno);
+    }
+    for (int i = 0; i < received; i++) {
+      if (messages[i].msg_hdr.msg_flags & MSG_TRUNC) {
+        handle->dropped++;
+        continue;
+      }
+      uint8_t *slot = batch.slab + (size_t)filled * stride;
+      int32_t *row = batch.meta + (size_t)filled * FIELDS;
+      if (slot + HEADROOM != vectors[i].iov_base) memmove(slot + HEADROOM, vectors[i].iov_base, messages[i].msg_len);
+      describe(&messages[i].msg_hdr, &sources[i], slot, row);
+      row[OFFSET] = (int32_t)((size_t)filled * stride + HEADROOM);
+      row[LENGTH] = (int32_t)messages[i].msg_len;
+      filled++;
+    }
+    if (received < wanted) break;
+  }
+  return int_result(env, filled);
+}
+
+/* icmpv6Send(fd, destination, interfaceIndex, octets): the kernel chooses the source and fills in the checksum. */
+napi_value icmpv6_send(napi_env env, napi_callback_info call) {
+  napi_value values[4];
+  int32_t fd, index;
+  struct octets destination, octets;
+  if (!arguments(env, call, 4, values) || !int_argument(env, values[0], &fd) || !octets_argument(env, values[1], &destination) ||
+      !int_argument(env, values[2], &index) || !octets_argument(env, values[3], &octets))
+    return NULL;
+  if (handle_find(env, fd, KIND_RECEIVER) == NULL) return int_result(env, -EBADF);
+  if (destination.length != 16) return int_result(env, -EINVAL);
+  struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_scope_id = (uint32_t)index};
+  memcpy(&to.sin6_addr, destination.at, 16);
+  struct iovec vector = {octets.at, octets.length};
+  const struct in6_pktinfo info = {.ipi6_ifindex = (unsigned)index};
+  _Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof info)] = {0};
+  struct msghdr message = {.msg_name = &to, .msg_namelen = sizeof to, .msg_iov = &vector, .msg_iovlen = 1};
+  if (index != 0) {
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    *header = (struct cmsghdr){.cmsg_level = IPPROTO_IPV6, .cmsg_type = IPV6_PKTINFO, .cmsg_len = CMSG_LEN(sizeof info)};
+    memcpy(CMSG_DATA(header), &info, sizeof info);
+  }
+  return int_result(env, sendmsg(fd, &message, MSG_DONTWAIT) < 0 ? -errno : 0);
+}
