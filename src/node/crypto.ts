@@ -46,7 +46,7 @@ export function rsaSigner(privateKey: string | KeyObject): Signer {
   };
 }
 
-/** Node 20.12 brought the one-shot `hash`, which takes a third of the time of a hash object. */
+/** Node 20.12 brought the one-shot `hash`, which spares the hash object. */
 function digest(algorithm: string): (octets: Uint8Array) => Uint8Array {
   return 'hash' in crypto
     ? (octets) => octetsOf(crypto.hash(algorithm, octets, 'buffer'))

@@ -1,66 +1,97 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import type { SignedLocators } from '../../src/cga/signature.ts';
 import type { Address } from '../../src/wire/address.ts';
 import { parseAddress } from '../../src/wire/address.ts';
 import { fromHex } from '../../src/wire/hex.ts';
 
+export interface CgaVector {
+  readonly id: string;
+  readonly key_type: string;
+  readonly spki_hex: string;
+  readonly sec: 0 | 1 | 2;
+  readonly prefix: string;
+  readonly collision_count: number;
+  readonly ext_hex: string;
+  readonly modifier: string;
+  readonly cga_params_hex: string;
+  readonly independent_address: string;
+  readonly rfc_verify: boolean;
+  readonly hash1: string;
+  readonly hash2: string;
+}
+
+export interface HbaVector {
+  readonly id: string;
+  readonly sec: 0 | 1 | 2;
+  readonly prefixes: string[];
+  readonly public_key: string;
+  readonly spki_hex: string;
+  readonly modifier: string;
+  readonly mpe_hex: string;
+  readonly mpe_matches_rfc5535: boolean;
+  readonly cga_params_hex: string;
+  readonly independent_addresses: string[];
+  readonly hash2: string;
+}
+
+export interface BrokenVector {
+  readonly id: string;
+  readonly mutation: string;
+  readonly cga_params_hex: string;
+  readonly address: string;
+  readonly rfc_reason: string;
+}
+
 /** `test/vectors/cga-hba.json`: what the tests read of it. Its provenance is in the README beside it. */
-const schema = z.object({
+export interface Vectors {
+  readonly cga: CgaVector[];
+  readonly cga_negative: (BrokenVector & { readonly rfc_verify: boolean })[];
+  readonly hba: HbaVector[];
+  readonly hba_negative: (BrokenVector & { readonly rfc5535_verify: boolean })[];
+}
+
+const text = z.string();
+const sec = z.literal([0, 1, 2]);
+const broken = { id: text, mutation: text, cga_params_hex: text, address: text, rfc_reason: text };
+const schema: z.ZodType<Vectors> = z.object({
   cga: z.array(
     z.object({
-      id: z.string(),
-      key_type: z.string(),
-      spki_hex: z.string(),
-      sec: z.literal([0, 1, 2]),
-      prefix: z.string(),
+      id: text,
+      key_type: text,
+      spki_hex: text,
+      sec,
+      prefix: text,
       collision_count: z.number(),
-      ext_hex: z.string(),
-      modifier: z.string(),
-      cga_params_hex: z.string(),
-      independent_address: z.string(),
+      ext_hex: text,
+      modifier: text,
+      cga_params_hex: text,
+      independent_address: text,
       rfc_verify: z.boolean(),
-      hash1: z.string(),
-      hash2: z.string(),
+      hash1: text,
+      hash2: text,
     }),
   ),
-  cga_negative: z.array(
-    z.object({
-      id: z.string(),
-      mutation: z.string(),
-      cga_params_hex: z.string(),
-      address: z.string(),
-      rfc_verify: z.boolean(),
-      rfc_reason: z.string(),
-    }),
-  ),
+  cga_negative: z.array(z.object({ ...broken, rfc_verify: z.boolean() })),
   hba: z.array(
     z.object({
-      id: z.string(),
-      sec: z.literal([0, 1, 2]),
-      prefixes: z.array(z.string()),
-      public_key: z.string(),
-      spki_hex: z.string(),
-      modifier: z.string(),
-      mpe_hex: z.string(),
+      id: text,
+      sec,
+      prefixes: z.array(text),
+      public_key: text,
+      spki_hex: text,
+      modifier: text,
+      mpe_hex: text,
       mpe_matches_rfc5535: z.boolean(),
-      cga_params_hex: z.string(),
-      independent_addresses: z.array(z.string()),
-      hash2: z.string(),
+      cga_params_hex: text,
+      independent_addresses: z.array(text),
+      hash2: text,
     }),
   ),
-  hba_negative: z.array(
-    z.object({
-      id: z.string(),
-      mutation: z.string(),
-      cga_params_hex: z.string(),
-      address: z.string(),
-      rfc5535_verify: z.boolean(),
-      rfc_reason: z.string(),
-    }),
-  ),
+  hba_negative: z.array(z.object({ ...broken, rfc5535_verify: z.boolean() })),
 });
 
-export const vectors: z.infer<typeof schema> = schema.parse(
+export const vectors: Vectors = schema.parse(
   JSON.parse(readFileSync(new URL('../vectors/cga-hba.json', import.meta.url), 'utf8')),
 );
 
@@ -88,7 +119,7 @@ export const exampleKey: Uint8Array = hex(
 );
 
 /** An RSA-1024 key pair's public side, its CGA and a signature over two locators, checked with OpenSSL. */
-export const signed = {
+export const signed: SignedLocators = {
   ulid: ip('2001:db8:a:1:4f4:3b7b:ee3a:44df'),
   parameters: hex(
     `0f0e0d0c0b0a0908070605040302010020010db8000a00010030819f300d06092a864886f70d010101050003818d0030818902818100d55b7e
@@ -103,4 +134,4 @@ export const signed = {
      e33fa9514e46f5f61aee5fa63f516b18cf3c5a59122f762a6b7f5a2e82a133b72100153fbbeb02d056c01d2be40bfcde7e3fe5b9e7d2906bef
      489b548e68a5d480d1598fed56a0`,
   ),
-} as const;
+};
