@@ -13,14 +13,9 @@ import type {
   UpdateAcknowledgement,
   UpdateRequest,
 } from './messages.ts';
+import type { QuotedPacket } from './quoted.ts';
+import type { ReceivedPacket } from './received.ts';
 import type { ContextTag } from './tag.ts';
-
-/** A control message as it came in. `octets` start at the Shim6 header. */
-export interface ReceivedPacket {
-  readonly source: Address;
-  readonly destination: Address;
-  readonly octets: Uint8Array;
-}
 
 /** How a locator is bound to its ULID, RFC 5533 §7.2. */
 export type Method = 'hba' | 'cga';
@@ -44,20 +39,6 @@ export type ContextStateName =
 /** Messages that belong to a context. */
 export type ContextMessage =
   I1 | R1 | I2 | R2 | R1bis | I2bis | UpdateRequest | UpdateAcknowledgement | Keepalive | Probe;
-
-/** The beginning of a Shim6 packet that came back in an ICMPv6 error or in an Error message (RFC 5533 §8, §5.14). */
-export interface QuotedPacket {
-  readonly source: Address;
-  readonly destination: Address;
-  readonly type: 'I1' | 'I2' | 'I2bis' | 'UpdateRequest' | 'UpdateAcknowledgement' | 'Keepalive' | 'Probe' | 'Payload';
-  /** Ours in I1, I2, I2bis; the peer's in all others. */
-  readonly contextTag: ContextTag;
-  /** Initiator or Request Nonce; undefined where there is none. */
-  readonly nonce: number | undefined;
-  /** I1, I2, I2bis: sender and receiver by the ULID Pair option or the addresses. */
-  readonly ulids: LocatorPair;
-  readonly forkedInstanceId: number;
-}
 
 export type ContextInput =
   /** RFC 5533 §7.7. Without a pair the I1 goes out between the ULIDs. */
@@ -93,13 +74,23 @@ export interface PeerFacts {
   readonly keepaliveTimeoutSeconds: number | undefined;
 }
 
+/** Send a control message other than Keepalive and Probe: counts as payload sent for REAP. */
+export interface Transmit {
+  readonly type: 'transmit';
+  readonly source: Address;
+  readonly destination: Address;
+  readonly octets: Uint8Array;
+}
+
 /** Effects, to be performed in order. */
 export type ContextEffect =
-  /** A control message other than Keepalive and Probe: counts as payload sent for REAP. */
-  | { readonly type: 'transmit'; readonly source: Address; readonly destination: Address; readonly octets: Uint8Array }
+  | Transmit
   | { readonly type: 'state'; readonly from: ContextStateName; readonly to: ContextStateName }
-  /** The context became ESTABLISHED. Look for confusion (RFC 5533 §7.15) before performing what follows. */
-  | { readonly type: 'established'; readonly peer: PeerFacts }
+  /**
+   * The context became ESTABLISHED; `pair` is the one that the exchange has shown to work. Look for confusion
+   * (RFC 5533 §7.15) before performing what follows.
+   */
+  | { readonly type: 'established'; readonly peer: PeerFacts; readonly pair: LocatorPair }
   /** I2 or I2bis changed what is known of the peer, the state stayed. Look for confusion as above. */
   | { readonly type: 'peer-changed'; readonly peer: PeerFacts }
   /** An Update Request changed Ls(peer) or its preferences. */
@@ -115,7 +106,7 @@ export type ContextEffect =
   | { readonly type: 'control-received' }
   /** Answer to `payload-header`: restore the ULIDs and pass the packet on. */
   | { readonly type: 'deliver' }
-  /** No context: hold-down until `until`. */
+  /** No context, and no new attempt until the hold-down is over (RFC 5533 §7.8). */
   | { readonly type: 'failed'; readonly state: 'E-FAILED' | 'NO-SUPPORT' }
   /** The host forgets this context. */
   | { readonly type: 'discarded'; readonly reason: DiscardReason }
@@ -123,6 +114,8 @@ export type ContextEffect =
 
 /** Why something was not acted upon; counted. */
 export type DropReason =
+  | 'malformed'
+  | 'checksum'
   | 'wrong-state'
   | 'no-match' // nonce, tag or pair
   | 'validator' // wrong, missing or out of its window
@@ -131,6 +124,6 @@ export type DropReason =
   | 'source' // source locator not known and not in the list
   | 'locator-list' // a listed locator does not verify
   | 'preferences' // wrong generation or count
-  | 'address' // not Ls(peer) x Ls(local)
+  | 'address' // multicast or unspecified, or not Ls(peer) x Ls(local)
   | 'rate' // an answer was due but the limit is reached
   | 'tag-reuse';
