@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse, TomlError } from 'smol-toml';
-import { LociError } from '../node/error.ts';
+import { LociError, messageOf, systemCode } from '../node/error.ts';
 import type { Config } from './config.ts';
-import { messageOf, systemCode } from './failure.ts';
 import { configJsonSchema, configOf } from './schema.ts';
 import type { Issue } from './schema.ts';
 

@@ -29,6 +29,8 @@ const CANNOT_START: ReadonlySet<string> = new Set([
   'usage', // arguments
   'config', // configuration file
   'privilege', // not root, a capability is missing
+  'EPERM',
+  'EACCES',
   'device', // /dev/net/tun
   'addon', // the native module is not built
   'addresses', // no usable IPv6 address
@@ -66,6 +68,15 @@ export function errorDocument(error: unknown): {
       ...(error.line === undefined ? {} : { line: error.line }),
     },
   };
+}
+
+/** One line for people: `FILE:LINE: sentence`. */
+export function errorText(error: unknown): string {
+  const { message, file, line } = errorDocument(error).error;
+  return [file, line, ` ${message}`]
+    .filter((part) => part !== undefined)
+    .join(':')
+    .trim();
 }
 
 /** The error for a positive `errno` met while doing `what`; `code` is its name, such as `EPERM`. */
