@@ -8,7 +8,7 @@ export const UNSPECIFIED: Address = new Uint8Array(ADDRESS_LENGTH);
 export function parseAddress(text: string): Address | undefined {
   let body = text;
   const words: number[] = [];
-  const dotted = /^(.*:)(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text);
+  const dotted = /^(.*:)(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/.exec(text);
   if (dotted !== null) {
     const octets = dotted.slice(2).map(Number);
     if (octets.some((octet) => octet > 255)) return undefined;
