@@ -1,4 +1,4 @@
-/** What must be undone before the process ends, whatever ends it. Latest first. */
+/** What must be undone before the process ends, by a signal, an uncaught error or as usual. Latest first. */
 const pending = new Set<() => void>();
 let watching = false;
 
@@ -23,8 +23,4 @@ function watch(): void {
   ] as const) {
     process.on(signal, () => process.exit(status));
   }
-  process.on('uncaughtException', (error) => {
-    process.stderr.write(`${error.stack ?? error.message}\n`);
-    process.exit(1);
-  });
 }

@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { beforeExit } from './cleanup.ts';
 import { inside } from './namespaces.ts';
 
 /** One line of a program's standard output: an object with a `type`. */
@@ -63,6 +64,9 @@ export function start(command: readonly string[], { namespace, name, onReport }:
     complaint = (complaint + text).slice(-2_000);
   });
   child.stdin.on('error', () => undefined); // the end of the process is reported below
+  const killNow = beforeExit(() => {
+    kill(child, 'SIGKILL');
+  });
   const ended = new Promise<void>((resolve) => {
     child.once('error', (error) => {
       finish(error.message);
@@ -70,6 +74,7 @@ export function start(command: readonly string[], { namespace, name, onReport }:
     });
     child.once('close', (code, signal) => {
       finish(`ended with ${String(signal ?? code)}`);
+      killNow();
       resolve();
     });
   });

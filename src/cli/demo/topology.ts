@@ -1,3 +1,4 @@
+import { beforeExit } from './cleanup.ts';
 import { freshTag, ip, ipBatch, removeNamespaces, settings, sweepNamespaces } from './namespaces.ts';
 import { startProgram } from './program.ts';
 import type { Program } from './program.ts';
@@ -71,7 +72,7 @@ export interface Topology {
   namespace(role: Role): string;
   /** Lets a router announce other prefixes on a link, at once and from then on. */
   announce(link: Link, prefixes: readonly AnnouncedPrefix[]): void;
-  /** Stops the routers' programs and removes the namespaces. Synchronous; calling it again is harmless. */
+  /** Stops the routers' programs and removes the namespaces. Synchronous, harmless when repeated, done at the end of the process at the latest. */
   remove(): void;
 }
 
@@ -81,10 +82,10 @@ export async function buildTopology(): Promise<Topology> {
   const tag = freshTag();
   const namespace = (role: Role): string => `${tag}-${role}`;
   const routers = new Map<Provider, Program>();
-  const remove = (): void => {
+  const remove = beforeExit(() => {
     for (const router of routers.values()) router.kill();
     removeNamespaces(tag);
-  };
+  });
   try {
     await ipBatch(
       undefined,
