@@ -2,6 +2,8 @@ import { pairKey, samePair } from '../locators/pair.ts';
 import type { LocatorPair } from '../locators/pair.ts';
 import type { ReapProfile } from './profile.ts';
 
+const REMEMBERED = 512;
+
 /** Which pairs the next probes go to, and how long to wait after them: RFC 5534 §4.2, §4.3. */
 export class Exploration {
   readonly #profile: ReapProfile;
@@ -23,13 +25,17 @@ export class Exploration {
   replace(candidates: readonly LocatorPair[]): boolean {
     const known = new Set(this.#candidates.filter((pair) => this.isUsable(pair)).map(pairKey));
     this.#candidates = candidates;
-    this.#ruledOut.clear();
+    for (const pair of candidates) this.#ruledOut.delete(pairKey(pair));
     this.#cursor = 0;
     return candidates.some((pair) => !known.has(pairKey(pair)));
   }
 
   ruleOut(match: (pair: LocatorPair) => boolean, alsoKnown: readonly LocatorPair[]): void {
     for (const pair of [...alsoKnown, ...this.#candidates]) if (match(pair)) this.#ruledOut.add(pairKey(pair));
+    for (const oldest of this.#ruledOut) {
+      if (this.#ruledOut.size <= REMEMBERED) break;
+      this.#ruledOut.delete(oldest);
+    }
   }
 
   isUsable(pair: LocatorPair): boolean {

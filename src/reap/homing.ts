@@ -34,6 +34,7 @@ export class Homing {
   }
 
   prefer(pair: LocatorPair | undefined): void {
+    if (pair !== undefined && this.#pair !== undefined && samePair(pair, this.#pair)) return;
     this.#pair = pair;
     this.rest();
   }

@@ -21,7 +21,7 @@ export type ReapInput =
   | { readonly type: 'keepalive-received'; readonly pair: LocatorPair }
   | { readonly type: 'probe-received'; readonly pair: LocatorPair; readonly probe: Probe }
   | { readonly type: 'tick' }
-  /** All usable pairs, best first (`rankPairs`); what was ruled out before is forgotten. */
+  /** All usable pairs, best first (`rankPairs`). A pair on the list is no longer ruled out. */
   | { readonly type: 'candidates'; readonly pairs: readonly LocatorPair[] }
   /** Known dead, without doubt. No pair: the current one. `address-lost` rules out its local, `peer-broken` its peer locator. */
   | { readonly type: 'pair-dead'; readonly cause: 'address-lost' | 'peer-broken'; readonly pair?: LocatorPair }
