@@ -2,6 +2,9 @@ import { IPv6CidrRange } from 'ip-num';
 import { z } from 'zod';
 import type { Config } from './config.ts';
 
+/** Rules and routing tables that the locators of a host may take, from `locator_preference` and `locator_table` upwards. */
+const LOCATOR_TABLES = 64;
+
 function integer(from: number, to: number): z.ZodInt {
   const error = `must be an integer from ${String(from)} to ${String(to)}`;
   return z.int({ error }).min(from, { error }).max(to, { error });
@@ -10,9 +13,6 @@ function integer(from: number, to: number): z.ZodInt {
 function text(pattern: RegExp, error: string): z.ZodString {
   return z.string({ error }).regex(pattern, { error });
 }
-
-/** Routing tables that the locators of a host may take, from `locator_table` upwards. */
-const LOCATOR_TABLES = 256;
 
 const tableText = { error: 'must be a table' };
 const list = 'must be a list';
@@ -24,7 +24,11 @@ const interfacePattern = text(/^[^\s/*]{0,15}\*?$/, 'must be an interface name, 
 const prefix = z
   .string({ error: 'must be an IPv6 prefix such as "2001:db8::/32"' })
   .refine(isPrefix, { error: 'must be an IPv6 prefix such as "2001:db8::/32"' });
-const preference = integer(1, 32_765); // 0 is the local table, 32766 the main one
+const preference = integer(1, 32_765 - LOCATOR_TABLES); // 0 is the local table, 32766 the main one
+const markText = 'must have exactly one of 32 bits set, such as 0x10000000';
+const mark = z
+  .int({ error: markText })
+  .refine((number) => number > 0 && number < 2 ** 32 && Number.isInteger(Math.log2(number)), { error: markText });
 const routingTable = integer(1, 0x7fff_ffff).refine((number) => number < 253 || number > 255, {
   error: 'must not be 253, 254 or 255: the kernel has its own tables there',
 });
@@ -79,14 +83,18 @@ const file = z.strictObject({
   interception: z
     .strictObject(
       {
-        mark: integer(1, 0xffff_ffff).default(0x1000_0000).describe('Firewall mark on packets that Loci itself sends.'),
+        mark: mark.default(0x1000_0000).describe('Firewall mark on packets that Loci itself sends; one bit.'),
         own_preference: preference
           .default(100)
           .describe('Preference of the rules "from an identifier of ours to a peer".'),
         peer_preference: preference.default(101).describe('Preference of the rules "to a peer", for new connections.'),
-        locator_preference: preference.default(2001).describe('Preference of the rules "from a locator of ours".'),
+        locator_preference: preference
+          .default(2001)
+          .describe('Preference of the first rule "from a locator of ours"; the next locator has the next.'),
         table: routingTable.default(533).describe('Routing table of diverted peers.'),
-        locator_table: routingTable.default(1001).describe('First of the routing tables, one for each locator.'),
+        locator_table: routingTable
+          .default(1001)
+          .describe('Routing table of the first locator; the next one has the next.'),
         rto_min_ms: integer(0, 10_000)
           .default(50)
           .describe('Smallest TCP retransmission timeout on routes to Loci peers; 0: leave it to the kernel.'),
@@ -96,6 +104,10 @@ const file = z.strictObject({
     .refine((own) => own.own_preference < own.peer_preference, {
       path: ['peer_preference'],
       error: 'must be greater than own_preference',
+    })
+    .refine((own) => own.peer_preference < own.locator_preference, {
+      path: ['locator_preference'],
+      error: 'must be greater than peer_preference',
     })
     .refine((own) => own.table < own.locator_table || own.table >= own.locator_table + LOCATOR_TABLES, {
       path: ['locator_table'],

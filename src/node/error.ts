@@ -32,7 +32,7 @@ const CANNOT_START: ReadonlySet<string> = new Set([
   'EPERM',
   'EACCES',
   'device', // /dev/net/tun
-  'addon', // the native module is not built
+  'addon-missing', // the native module is not built
   'addresses', // no usable IPv6 address
   'clash', // a rule preference, table or interface name is taken by someone else
   'key', // key file unreadable

@@ -93,7 +93,13 @@ describe('a mistake in the configuration', () => {
     [
       '[interception]\nlocator_table = 500',
       2,
-      'interception.locator_table must leave 256 numbers free that do not contain table',
+      'interception.locator_table must leave 64 numbers free that do not contain table',
+    ],
+    ['[interception]\nmark = 3', 2, 'interception.mark must have exactly one of 32 bits set, such as 0x10000000'],
+    [
+      '[interception]\nlocator_preference = 99',
+      2,
+      'interception.locator_preference must be greater than peer_preference',
     ],
     ['tun = 3', 1, 'tun must be a table'],
     ['[shim6]\nenabled = "yes"', 2, 'shim6.enabled must be true or false'],
