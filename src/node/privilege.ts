@@ -10,10 +10,22 @@ const CAP_SYS_ADMIN = 21n;
 
 /** Set inside the namespaces, so that a process that still lacks something does not try again for ever. */
 const INSIDE = 'LOCI_INSIDE_NAMESPACES';
+const OUTER_PID = 'LOCI_OUTER_PID';
 
 const UNSHARE = ['--user', '--map-root-user', '--net', '--mount', '--pid', '--fork', '--kill-child'];
-/** `/proc` of the new process namespace where that is allowed; nothing of Loci needs it. */
-const PREPARE = 'mount -t tmpfs tmpfs /run || exit 125; mount -t proc proc /proc 2>/dev/null; exec "$@"';
+/** Notes by which process id the outside can enter. `/proc` of the new namespace where that is allowed; nothing of Loci needs it. */
+const PREPARE = [
+  `read -r ${OUTER_PID} _ < /proc/self/stat; export ${OUTER_PID}`,
+  'mount -t tmpfs tmpfs /run || exit 125',
+  'mount -t proc proc /proc 2>/dev/null',
+  'exec "$@"',
+].join('\n');
+
+/** How a shell outside gets to where this process builds its namespaces; `undefined` when nothing is needed for that. */
+export function entrance(): string | undefined {
+  const pid = process.env[OUTER_PID];
+  return pid === undefined ? undefined : `nsenter --target ${pid} --user --net --mount --pid --preserve-credentials`;
+}
 
 /** Whether this process may make network namespaces and devices in them. */
 export function isPrivileged(): boolean {

@@ -14,16 +14,20 @@ export interface Captures {
 export async function startCaptures(topology: Topology, directory: string): Promise<Captures> {
   mkdirSync(directory, { recursive: true });
   const programs: Program[] = LINKS.map(({ host, provider, hostEnd }) =>
-    startProgram('capture', [hostEnd.name, resolve(join(directory, `${host}-provider${String(provider)}.pcapng`))], {
-      namespace: topology.namespace(host),
-      name: `capture of ${hostEnd.name}`,
-    }),
+    startProgram(
+      'capture',
+      [hostEnd.name, String(hostEnd.index), resolve(join(directory, `${host}-provider${String(provider)}.pcapng`))],
+      {
+        namespace: topology.namespace(host),
+        name: `capture of ${hostEnd.name}`,
+      },
+    ),
   );
   await Promise.all(programs.map((program) => program.next('ready')));
   return {
     stop: async () => {
-      for (const program of programs) program.tell({});
-      await Promise.all(programs.map((program) => program.next('complete')));
+      for (const program of programs) program.tell({ finish: true });
+      await Promise.all(programs.map((program) => program.next('counted')));
       for (const program of programs) program.kill();
     },
   };

@@ -1,3 +1,4 @@
+import { entrance } from '../../node/privilege.ts';
 import type { DemoOptions } from './options.ts';
 import { buildStage } from './stage.ts';
 import { LINKS, ROLES } from './topology.ts';
@@ -5,8 +6,10 @@ import { LINKS, ROLES } from './topology.ts';
 /** Builds everything, prints how to reach it as one JSON document, and waits until a signal ends the process. */
 export async function hold({ profile, loci, pcap }: DemoOptions): Promise<number> {
   const { topology, identifiers, daemons } = await buildStage({ profile, loci, pcap, onEvent: () => undefined });
+  const enter = entrance();
   const document = {
     tag: topology.tag,
+    ...(enter === undefined ? {} : { enter }),
     namespaces: Object.fromEntries(ROLES.map((role) => [role, topology.namespace(role)])),
     identifiers,
     controlSockets: Object.fromEntries(daemons.map(({ host, controlSocket }) => [host, controlSocket])),

@@ -1,11 +1,12 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-const DIRECTORY = '/run/netns';
-const OWN_NAME = /^loci-(\d+)-\d+-/;
+const NAMESPACES = '/run/netns';
+const RUNTIME = '/run';
+const OWN_NAME = /^loci-(\d+)-\d+(-|$)/;
 
 let labs = 0;
 
@@ -16,7 +17,7 @@ export function freshTag(): string {
 
 /** Command and arguments that run a program inside a network namespace; it keeps the process id of the spawned child. */
 export function inside(namespace: string, command: readonly string[]): readonly [file: string, args: string[]] {
-  return ['nsenter', [`--net=${DIRECTORY}/${namespace}`, '--', ...command]];
+  return ['nsenter', [`--net=${NAMESPACES}/${namespace}`, '--', ...command]];
 }
 
 /** Runs `ip` with `args`, in a namespace when one is named, and returns what it prints. */
@@ -39,24 +40,33 @@ export async function settings(namespace: string, values: Readonly<Record<string
   await run(file, args);
 }
 
-/** Removes the namespaces of one tag; synchronous, so that it also works while the process is on its way out. */
-export function removeNamespaces(tag: string): void {
-  remove((name) => name.startsWith(`${tag}-`));
+/** Where the daemons of a tag keep their files. */
+export function runtimeDirectory(tag: string): string {
+  return `${RUNTIME}/${tag}`;
+}
+
+/** Removes the namespaces and files of one tag; synchronous, so that it also works while the process is on its way out. */
+export function removeTag(tag: string): void {
+  remove((name) => name === tag || name.startsWith(`${tag}-`));
 }
 
 /** Removes what runs left behind that were killed before they could clean up. */
-export function sweepNamespaces(): void {
+export function sweep(): void {
   remove((name) => {
-    const pid = Number(OWN_NAME.exec(name)?.[1] ?? process.pid);
-    return pid !== process.pid && !isAlive(pid);
+    const pid = OWN_NAME.exec(name)?.[1];
+    return pid !== undefined && !isAlive(Number(pid));
   });
 }
 
 function remove(matches: (name: string) => boolean): void {
-  if (!existsSync(DIRECTORY)) return;
-  const names = readdirSync(DIRECTORY).filter(matches);
-  if (names.length === 0) return;
-  spawnSync('ip', ['-force', '-batch', '-'], { input: names.map((name) => `netns del ${name}\n`).join('') });
+  const namespaces = existsSync(NAMESPACES) ? readdirSync(NAMESPACES).filter(matches) : [];
+  if (namespaces.length > 0) {
+    const lines = namespaces.map((name) => `netns del ${name}\n`);
+    spawnSync('ip', ['-force', '-batch', '-'], { input: lines.join('') });
+  }
+  for (const name of readdirSync(RUNTIME).filter(matches)) {
+    rmSync(`${RUNTIME}/${name}`, { recursive: true, force: true });
+  }
 }
 
 function isAlive(pid: number): boolean {

@@ -1,12 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { LociError } from '../../node/error.ts';
 import { startCaptures } from './capturing.ts';
-import { beforeExit } from './cleanup.ts';
 import { pause, startDaemon } from './daemons.ts';
 import type { Daemon, Noticed, Profile } from './daemons.ts';
-import { ip } from './namespaces.ts';
+import { ip, runtimeDirectory } from './namespaces.ts';
 import { HOSTS, PROVIDERS, buildTopology, linkOf, prefixOn } from './topology.ts';
 import type { Host, Topology } from './topology.ts';
 
@@ -29,20 +25,15 @@ export interface Stage {
   /** What programs call each host: its identifier of provider 1. */
   readonly identifiers: Readonly<Record<Host, string>>;
   daemon(host: Host): Daemon;
-  /** Ends everything in order; registered for the end of the process as well. */
+  /** Ends everything in order. What is left at the end of the process is killed and removed then. */
   close(): Promise<void>;
 }
 
 /** Builds namespaces, starts locid on both hosts, and waits until both have a locator of each provider. */
 export async function buildStage({ profile, loci, pcap, onEvent }: StageOptions): Promise<Stage> {
-  const directory = mkdtempSync(join(tmpdir(), 'loci-demo-'));
   const topology = await buildTopology();
   const daemons: Daemon[] = [];
-  const undo = beforeExit(() => {
-    for (const daemon of daemons) daemon.kill();
-    topology.remove();
-    rmSync(directory, { recursive: true, force: true });
-  });
+  const directory = runtimeDirectory(topology.tag);
   try {
     const captures = pcap === undefined ? undefined : await startCaptures(topology, pcap);
     if (loci) {
@@ -68,11 +59,12 @@ export async function buildStage({ profile, loci, pcap, onEvent }: StageOptions)
       close: async () => {
         await Promise.all(daemons.map((daemon) => daemon.stop()));
         await captures?.stop();
-        undo();
+        topology.remove();
       },
     };
   } catch (error) {
-    undo();
+    for (const daemon of daemons) daemon.kill();
+    topology.remove();
     throw error;
   }
 }

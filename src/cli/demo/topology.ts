@@ -1,5 +1,5 @@
 import { beforeExit } from './cleanup.ts';
-import { freshTag, ip, ipBatch, removeNamespaces, settings, sweepNamespaces } from './namespaces.ts';
+import { freshTag, ip, ipBatch, removeTag, settings, sweep } from './namespaces.ts';
 import { startProgram } from './program.ts';
 import type { Program } from './program.ts';
 
@@ -72,19 +72,19 @@ export interface Topology {
   namespace(role: Role): string;
   /** Lets a router announce other prefixes on a link, at once and from then on. */
   announce(link: Link, prefixes: readonly AnnouncedPrefix[]): void;
-  /** Stops the routers' programs and removes the namespaces. Synchronous, harmless when repeated, done at the end of the process at the latest. */
+  /** Stops the routers' programs and removes namespaces and files. Synchronous, harmless when repeated, done at the end of the process at the latest. */
   remove(): void;
 }
 
 /** Builds namespaces, links and routers, and starts the routers' advertisements. */
 export async function buildTopology(): Promise<Topology> {
-  sweepNamespaces();
+  sweep();
   const tag = freshTag();
   const namespace = (role: Role): string => `${tag}-${role}`;
   const routers = new Map<Provider, Program>();
   const remove = beforeExit(() => {
     for (const router of routers.values()) router.kill();
-    removeNamespaces(tag);
+    removeTag(tag);
   });
   try {
     await ipBatch(
