@@ -40,7 +40,7 @@ async function main(argv: readonly string[]): Promise<number> {
       signals: process,
       complain,
     });
-    log.flush();
+    await log.flush();
     return status;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has said why

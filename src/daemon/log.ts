@@ -8,8 +8,8 @@ export interface Log {
   info(fields: object, sentence: string): void;
   warn(fields: object, sentence: string): void;
   error(fields: object, sentence: string): void;
-  /** Wait until everything is written; the last thing before the process ends. */
-  flush(): void;
+  /** Until everything is written, or its reader is stuck; the last thing before the process ends. */
+  flush(): Promise<void>;
 }
 
 /** Names of fields that are never written, in case someone passes more than intended. */
@@ -17,6 +17,7 @@ const SECRET = ['key', 'privateKey', 'secret', 'pem'].flatMap((name) => [name, `
 
 /** More than this waiting for a stuck reader is thrown away: the daemon does not stop for its log. */
 const QUEUE_OCTETS = 1 << 20;
+const FLUSH_WITHIN_MS = 1_000;
 
 /** JSON lines on a descriptor, by default stderr. */
 export function createLog(level: LogLevel, descriptor = 2): Log {
@@ -51,8 +52,13 @@ export function createLog(level: LogLevel, descriptor = 2): Log {
     error: (fields, sentence) => {
       logger.error(fields, sentence);
     },
-    flush: () => {
-      destination.flushSync();
-    },
+    flush: () =>
+      new Promise((resolve) => {
+        const timer = setTimeout(resolve, FLUSH_WITHIN_MS);
+        destination.flush(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      }),
   };
 }

@@ -5,13 +5,13 @@ import { expect, it } from 'vitest';
 import { createLog } from '../../src/daemon/log.ts';
 import type { Log } from '../../src/daemon/log.ts';
 
-function written(use: (log: Log) => void): Record<string, unknown>[] {
+async function written(use: (log: Log) => void): Promise<Record<string, unknown>[]> {
   const directory = mkdtempSync(join(tmpdir(), 'loci-log-'));
   const descriptor = openSync(join(directory, 'log'), 'a');
   try {
     const log = createLog('info', descriptor);
     use(log);
-    log.flush();
+    await log.flush();
     const text = readFileSync(join(directory, 'log'), 'utf8');
     return text
       .split('\n')
@@ -23,8 +23,8 @@ function written(use: (log: Log) => void): Record<string, unknown>[] {
   }
 }
 
-it('writes one JSON object per line with time, level, sentence and fields', () => {
-  const [line, ...others] = written((log) => {
+it('writes one JSON object per line with time, level, sentence and fields', async () => {
+  const [line, ...others] = await written((log) => {
     log.warn({ pair: ['::1', '::2'] }, 'a pair failed');
   });
   expect(others).toEqual([]);
@@ -32,8 +32,8 @@ it('writes one JSON object per line with time, level, sentence and fields', () =
   expect(new Date(String(line?.['time'])).getFullYear()).toBeGreaterThan(2020);
 });
 
-it('leaves out what is less severe than the level, which may change', () => {
-  const lines = written((log) => {
+it('leaves out what is less severe than the level, which may change', async () => {
+  const lines = await written((log) => {
     log.debug({}, 'one');
     log.level = 'debug';
     log.debug({}, 'two');
@@ -44,9 +44,9 @@ it('leaves out what is less severe than the level, which may change', () => {
   expect(lines.map((line) => line['msg'])).toEqual(['two', 'four']);
 });
 
-it('never writes keys, at any depth it may meet them', () => {
+it('never writes keys, at any depth it may meet them', async () => {
   const text = JSON.stringify(
-    written((log) => {
+    await written((log) => {
       log.info(
         { key: 'S3', host: { privateKey: 'S3', deep: { pem: 'S3' } }, secret: 'S3', file: 'kept' },
         'made a key',
