@@ -1,0 +1,339 @@
+import type { Crypto, Random, Signer } from '../crypto/ports.ts';
+import { samePair } from '../locators/pair.ts';
+import type { LocatorPair } from '../locators/pair.ts';
+import { admit } from '../shim6/admit.ts';
+import { Context } from '../shim6/context.ts';
+import type { ContextMessage, OwnLocator } from '../shim6/context-io.ts';
+import type { ErrorMessage, I2, I2bis } from '../shim6/messages.ts';
+import { OwnLists } from '../shim6/own-lists.ts';
+import { isPayloadHeader, parsePayloadHeader } from '../shim6/payload-header.ts';
+import { parseQuoted } from '../shim6/quoted.ts';
+import type { QuotedPacket } from '../shim6/quoted.ts';
+import { TokenBucket } from '../shim6/rate-limit.ts';
+import { ulidsOf } from '../shim6/received.ts';
+import type { ReceivedPacket } from '../shim6/received.ts';
+import { Responder } from '../shim6/responder.ts';
+import { randomTag } from '../shim6/tag.ts';
+import type { ContextTag } from '../shim6/tag.ts';
+import { PeerVerifier } from '../shim6/verification.ts';
+import { formatAddress, isGlobalUnicast, sameOctets } from '../wire/address.ts';
+import type { Address } from '../wire/address.ts';
+import { PARAMETER_PROBLEM, parseIcmpError, UNRECOGNIZED_NEXT_HEADER } from '../wire/icmpv6.ts';
+import { parseIpv6Header } from '../wire/ipv6.ts';
+import type { Instant } from '../wire/time.ts';
+import { Contexts } from './contexts.ts';
+import { detectionOf, reapFor } from './detection.ts';
+import { FastPath } from './fast-path.ts';
+import type { Aside } from './fast-path.ts';
+import { HostContext } from './host-context.ts';
+import type { Surroundings } from './host-context.ts';
+import type { HostEffect, HostInput, HostLocator, HostSettings } from './host-io.ts';
+import { Paths } from './paths.ts';
+import { locatorEvents, ownLocators } from './own-locators.ts';
+
+export interface HostConfiguration {
+  readonly crypto: Crypto;
+  readonly random: Random;
+  /** The key that our identifiers are the hashes of. */
+  readonly signer: Signer;
+  readonly settings: HostSettings;
+}
+
+/**
+ * A host without a network: Shim6 packets, observed traffic and locator changes in, packets and orders to the shell out.
+ * The one place where the context machines, the REAP machines and the fast path meet.
+ */
+export class Host {
+  readonly fastPath: FastPath = new FastPath();
+  readonly contexts: Contexts = new Contexts();
+  readonly paths: Paths = new Paths();
+  readonly #configuration: HostConfiguration;
+  readonly #surroundings: Surroundings;
+  readonly #responder: Responder;
+  readonly #verifier: PeerVerifier;
+  readonly #lists: OwnLists;
+  readonly #probes: TokenBucket;
+  readonly #drops = new Map<string, number>();
+  #locators: readonly HostLocator[] = [];
+
+  constructor(configuration: HostConfiguration, now: Instant) {
+    const { crypto, random, signer, settings } = configuration;
+    this.#configuration = configuration;
+    this.#responder = new Responder({ crypto, random, detectionMs: detectionOf(settings) });
+    this.#verifier = new PeerVerifier(crypto);
+    this.#lists = new OwnLists(random, signer);
+    this.#probes = new TokenBucket({ perSecond: settings.probeBudget, burst: settings.probeBudget }, now);
+    this.#surroundings = {
+      locators: () => this.#locators,
+      paths: this.paths,
+      reap: (pair, peer, at) => reapFor(pair, peer, settings, random, at),
+      mayProbe: (at) => this.#probes.take(at),
+      changed: (context, at, out) => this.#resolveConfusion(context, at, out),
+      gone: (context) => this.#forget(context),
+      dropped: (reason) => this.#drop(reason),
+    };
+  }
+
+  get locators(): readonly HostLocator[] {
+    return this.#locators;
+  }
+
+  /** How often something was not acted upon, by reason. */
+  get drops(): ReadonlyMap<string, number> {
+    return this.#drops;
+  }
+
+  /** When `tick` is next due. Calling early is harmless. */
+  get deadline(): Instant {
+    let first = Number.POSITIVE_INFINITY;
+    for (const context of this.contexts) first = Math.min(first, context.deadline);
+    return first;
+  }
+
+  handle(input: HostInput, now: Instant): HostEffect[] {
+    const out: HostEffect[] = [];
+    this.#collect(now, out);
+    switch (input.type) {
+      case 'control':
+        this.#receive(input.packet, now, out);
+        break;
+      case 'traffic':
+        this.contexts.of(input.ulids)?.observe(input.sent, input.heard ? input.ulids : undefined, now, out);
+        break;
+      case 'locators':
+        this.#setLocators(input.locators, now, out);
+        break;
+      case 'open':
+        this.#open(input.ulids, now, out);
+        break;
+      case 'close':
+        this.contexts.of(input.ulids)?.tell({ type: 'discard', reason: 'command' }, now, out);
+        break;
+      case 'icmp':
+        this.#icmp(input.octets, now, out);
+        break;
+      case 'send-error':
+        for (const context of this.contexts) {
+          if (samePair(context.flow.pair, input.pair))
+            context.tellReap({ type: 'hint', cause: 'send-error' }, now, out);
+        }
+        break;
+      case 'lag':
+        for (const context of this.contexts) context.tellReap({ type: 'lag', ms: input.ms }, now, out);
+        break;
+      case 'tick':
+        for (const context of [...this.contexts]) this.#tick(context, now, out);
+        break;
+    }
+    return out;
+  }
+
+  /** What the fast path counted since last time. */
+  #collect(now: Instant, out: HostEffect[]): void {
+    for (const flow of this.fastPath.takeTouched()) {
+      const sent = flow.sent > 0;
+      const heardOn = flow.heard > 0 ? flow.heardOn : undefined;
+      flow.sent = 0;
+      flow.heard = 0;
+      this.contexts.of(flow.ulids)?.observe(sent, heardOn, now, out);
+    }
+  }
+
+  #tick(context: HostContext, now: Instant, out: HostEffect[]): void {
+    if (now >= context.deadline) context.tick(now, out);
+    const used = Math.max(context.born, context.sentAt ?? 0, context.heardAt ?? 0);
+    if (now - used > this.#configuration.settings.idleMs) context.tell({ type: 'discard', reason: 'unused' }, now, out);
+  }
+
+  /** RFC 5533 §12.3 and §12.4. */
+  #receive(packet: Aside, now: Instant, out: HostEffect[]): void {
+    if (isPayloadHeader(packet.octets)) {
+      const header = parsePayloadHeader(packet.octets);
+      if (header.ok) this.#receivePayload(packet, header.value.contextTag, now, out);
+      else this.#drop('malformed');
+      return;
+    }
+    const admission = admit(packet, this.#responder, now);
+    if (admission.type === 'transmit') out.push(admission);
+    else if (admission.type === 'drop') this.#drop(admission.reason);
+    else this.#dispatch(admission.message, packet, now, out);
+  }
+
+  #receivePayload(packet: Aside, tag: ContextTag, now: Instant, out: HostEffect[]): void {
+    const context = this.contexts.tagged(tag);
+    if (context === undefined) this.#answerR1bis(tag, packet, now, out);
+    else context.tell({ type: 'payload-header', source: packet.source, destination: packet.destination }, now, out);
+  }
+
+  #dispatch(message: ContextMessage | ErrorMessage, packet: ReceivedPacket, now: Instant, out: HostEffect[]): void {
+    switch (message.type) {
+      case 'I1':
+      case 'I2':
+      case 'I2bis': {
+        const ulids = ulidsOf(message, packet);
+        const context = this.contexts.of(ulids, message.options.forkedInstanceId ?? 0);
+        if (context !== undefined) context.tell({ type: 'message', message, packet }, now, out);
+        else if (!this.#isIdentifier(ulids.local)) this.#drop('not-an-identifier');
+        else if (message.type === 'I1') this.#answer(this.#responder.r1(message, packet, now), out);
+        else if (!this.#responder.accepts(message, packet, now)) this.#drop('validator');
+        else this.#accept(ulids, message, packet, now, out);
+        return;
+      }
+      case 'R1':
+      case 'R2':
+      case 'R1bis': {
+        const context = this.contexts.find((one) => one.context.matches(message, packet));
+        if (context === undefined) this.#drop('no-match');
+        else context.tell({ type: 'message', message, packet }, now, out);
+        return;
+      }
+      case 'UpdateRequest':
+      case 'UpdateAcknowledgement':
+      case 'Keepalive':
+      case 'Probe': {
+        const context = this.contexts.tagged(message.receiverContextTag);
+        if (context === undefined) this.#answerR1bis(message.receiverContextTag, packet, now, out);
+        else context.tell({ type: 'message', message, packet }, now, out);
+        return;
+      }
+      case 'Error': {
+        const quoted = parseQuoted(message.packet);
+        const context = quoted === undefined ? undefined : this.#quoting(quoted);
+        if (quoted === undefined || context === undefined) this.#drop('no-match');
+        else context.tell({ type: 'error-message', code: message.code, quoted }, now, out);
+        return;
+      }
+    }
+  }
+
+  #answerR1bis(
+    tag: ContextTag,
+    packet: { source: Address; destination: Address },
+    now: Instant,
+    out: HostEffect[],
+  ): void {
+    this.#answer(this.#responder.r1bis(tag, packet, now), out);
+  }
+
+  #answer(answer: ReturnType<Responder['r1']>, out: HostEffect[]): void {
+    if (answer.type === 'transmit') out.push(answer);
+    else this.#drop(answer.reason);
+  }
+
+  #open(ulids: LocatorPair, now: Instant, out: HostEffect[]): void {
+    if (this.contexts.of(ulids) !== undefined || !this.#isIdentifier(ulids.local) || !isGlobalUnicast(ulids.peer))
+      return;
+    if (this.#locators.filter((locator) => locator.parameters !== undefined).length < 2) return; // RFC 6629 §2
+    this.#create(ulids, now).tell({ type: 'start' }, now, out);
+  }
+
+  /** RFC 5533 §7.13: an I2 that is not believed leaves nothing behind. */
+  #accept(ulids: LocatorPair, message: I2 | I2bis, packet: ReceivedPacket, now: Instant, out: HostEffect[]): void {
+    const context = this.#create(ulids, now);
+    context.tell({ type: 'message', message, packet }, now, out);
+    if (context.context.state === 'IDLE') this.#forget(context);
+  }
+
+  #forget(context: HostContext): void {
+    this.contexts.remove(context);
+    this.fastPath.remove(context.flow);
+  }
+
+  #create(ulids: LocatorPair, now: Instant): HostContext {
+    const { random, settings } = this.#configuration;
+    let tag = randomTag(random);
+    while (this.contexts.tagged(tag) !== undefined) tag = randomTag(random); // RFC 5533 §7.1
+    const machine = new Context({
+      ulids,
+      forkedInstanceId: 0,
+      tag,
+      random,
+      responder: this.#responder,
+      verifier: this.#verifier,
+      lists: this.#lists,
+      parameters: this.#locators.find((locator) => sameOctets(locator.address, ulids.local))?.parameters,
+      locators: this.#ownLocators(ulids),
+      detectionMs: detectionOf(settings),
+    });
+    const flow = {
+      ulids,
+      tagLocal: tag,
+      tagPeer: undefined,
+      pair: ulids,
+      delivers: false,
+      heardOn: undefined,
+      sent: 0,
+      heard: 0,
+    };
+    const context = new HostContext(machine, flow, this.#surroundings, now);
+    this.contexts.add(context);
+    this.fastPath.add(flow);
+    return context;
+  }
+
+  #setLocators(locators: readonly HostLocator[], now: Instant, out: HostEffect[]): void {
+    for (const event of locatorEvents(this.#locators, locators, now)) out.push({ type: 'event', event });
+    this.#locators = locators;
+    for (const context of [...this.contexts]) context.locatorsChanged(this.#ownLocators(context.ulids), now, out);
+  }
+
+  #ownLocators(ulids: LocatorPair): OwnLocator[] {
+    return ownLocators(this.#locators, ulids.local);
+  }
+
+  #isIdentifier(address: Address): boolean {
+    return this.#locators.some(
+      (locator) =>
+        locator.parameters !== undefined && locator.state !== 'tentative' && sameOctets(locator.address, address),
+    );
+  }
+
+  /** RFC 5533 §8, RFC 5534 §3.3: an unauthenticated error is a hint, except that a peer may not know Shim6. */
+  #icmp(octets: Uint8Array, now: Instant, out: HostEffect[]): void {
+    const parsed = parseIcmpError(octets);
+    if (!parsed.ok) {
+      this.#drop('icmp');
+      return;
+    }
+    const { type, code, invokingPacket } = parsed.value;
+    const quoted = parseQuoted(invokingPacket);
+    if (type === PARAMETER_PROBLEM && code === UNRECOGNIZED_NEXT_HEADER && quoted !== undefined) {
+      this.#quoting(quoted)?.tell({ type: 'icmp-unknown-next-header', quoted }, now, out);
+      return;
+    }
+    const header = parseIpv6Header(invokingPacket);
+    if (!header.ok || !isPathError(type, code)) return;
+    const pair = { local: header.value.source, peer: header.value.destination };
+    for (const context of this.contexts) {
+      if (samePair(context.flow.pair, pair)) context.tellReap({ type: 'hint', cause: 'icmp' }, now, out);
+    }
+  }
+
+  #quoting(quoted: QuotedPacket): HostContext | undefined {
+    return this.contexts.find((one) => one.context.matchesQuoted(quoted));
+  }
+
+  /** RFC 5533 §7.15: of two contexts with the same CT(peer) at the same peer, the older one is void. */
+  #resolveConfusion(context: HostContext, now: Instant, out: HostEffect[]): void {
+    const other = this.contexts.confusedWith(context);
+    if (other === undefined) return;
+    out.push({
+      type: 'event',
+      event: {
+        at: now,
+        event: 'warning',
+        message: `context with ${formatAddress(other.ulids.peer)} was lost by the peer`,
+      },
+    });
+    other.tell({ type: 'confused', restart: other.sentAt !== undefined }, now, out);
+  }
+
+  #drop(reason: string): void {
+    this.#drops.set(reason, (this.#drops.get(reason) ?? 0) + 1);
+  }
+}
+
+/** RFC 5533 §8: errors that speak of the path, not of the upper layer or the packet's size. */
+function isPathError(type: number, code: number): boolean {
+  return type === 3 || (type === 1 && code !== 4);
+}

@@ -1,0 +1,196 @@
+import { Host } from '../host/host.ts';
+import type { HostConfiguration } from '../host/host.ts';
+import type { HostEvent } from '../host/events.ts';
+import type { HostEffect, HostInput, HostLocator } from '../host/host-io.ts';
+import { batch, FIELDS, HEADROOM, LENGTH, OFFSET, SOCKET } from '../host/ports.ts';
+import type { Batch } from '../host/ports.ts';
+import { pairKey } from '../locators/pair.ts';
+import type { LocatorPair } from '../locators/pair.ts';
+import type { Address } from '../wire/address.ts';
+import { IPV6_HEADER_LENGTH, parseIpv6Header, SHIM6, UDP, writeIpv6Header } from '../wire/ipv6.ts';
+import type { Instant } from '../wire/time.ts';
+import { Writer } from '../wire/writer.ts';
+import type { Network, Packet } from './network.ts';
+import type { World } from './world.ts';
+
+const SLOT = 4096;
+
+/** How often traffic on the kernel's path is looked at. */
+const OBSERVATION_MS = 4;
+
+/**
+ * A whole host in virtual time: the same `Host` and fast path as in production, with a kernel that consists of what the
+ * shell would have asked the real one for: watching pairs, and diverting them.
+ */
+export class SimHost {
+  readonly host: Host;
+  readonly events: HostEvent[] = [];
+  readonly #world: World;
+  readonly #network: Network;
+  readonly #watched = new Map<string, { ulids: LocatorPair; sent: boolean; heard: boolean }>();
+  readonly #diverted = new Set<string>();
+  readonly #slots: Batch = batch(1, SLOT);
+  #armed: Instant = Number.POSITIVE_INFINITY;
+  #stoppedUntil: Instant = 0;
+  #backlog: (() => void)[] = [];
+  /** Datagrams that reach the program behind the identifier. */
+  deliver: (ulids: LocatorPair, payload: Uint8Array) => void = () => undefined;
+
+  constructor(world: World, network: Network, configuration: HostConfiguration) {
+    this.#world = world;
+    this.#network = network;
+    this.host = new Host(configuration, world.now);
+    world.every(OBSERVATION_MS, () => this.#whenRunning(() => this.#observe()));
+  }
+
+  setLocators(locators: readonly HostLocator[]): void {
+    for (const locator of this.host.locators) this.#network.detach(locator.address);
+    for (const { address, operational } of locators) {
+      if (operational) this.#network.attach(address, (packet) => this.#receive(packet));
+    }
+    this.handle({ type: 'locators', locators });
+  }
+
+  /** A program sends a datagram between two identifiers. */
+  send(ulids: LocatorPair, payload: Uint8Array): void {
+    if (!this.#diverted.has(pairKey(ulids))) {
+      const watched = this.#watched.get(pairKey(ulids));
+      if (watched !== undefined) watched.sent = true;
+      this.#network.send({ source: ulids.local, destination: ulids.peer, nextHeader: UDP, payload });
+      return;
+    }
+    this.#whenRunning(() => this.#sendDiverted(ulids, payload));
+  }
+
+  /** SIGSTOP: the daemon does nothing until then, the kernel and the programs go on. */
+  stopUntil(instant: Instant): void {
+    this.#stoppedUntil = instant;
+    this.#world.at(instant, () => {
+      const backlog = this.#backlog;
+      this.#backlog = [];
+      this.handle({ type: 'lag', ms: instant - this.#world.now });
+      for (const step of backlog) step();
+    });
+  }
+
+  handle(input: HostInput): void {
+    for (const effect of this.host.handle(input, this.#world.now)) this.#perform(effect);
+    this.#arm();
+  }
+
+  #whenRunning(step: () => void): void {
+    if (this.#world.now < this.#stoppedUntil) this.#backlog.push(step);
+    else step();
+  }
+
+  #arm(): void {
+    const deadline = this.host.deadline;
+    if (deadline >= this.#armed || deadline === Number.POSITIVE_INFINITY) return;
+    this.#armed = deadline;
+    this.#world.at(deadline, () => {
+      this.#armed = Number.POSITIVE_INFINITY;
+      this.#whenRunning(() => this.handle({ type: 'tick' }));
+    });
+  }
+
+  #observe(): void {
+    for (const watched of this.#watched.values()) {
+      const { ulids, sent, heard } = watched;
+      watched.sent = false;
+      watched.heard = false;
+      if (sent || heard) this.handle({ type: 'traffic', ulids, sent, heard });
+    }
+    this.handle({ type: 'tick' });
+  }
+
+  #perform(effect: HostEffect): void {
+    switch (effect.type) {
+      case 'transmit': {
+        const { source, destination, octets } = effect;
+        this.#network.send({ source, destination, nextHeader: SHIM6, payload: octets });
+        return;
+      }
+      case 'watch':
+        this.#watched.set(pairKey(effect.ulids), { ulids: effect.ulids, sent: false, heard: false });
+        return;
+      case 'unwatch':
+        this.#watched.delete(pairKey(effect.ulids));
+        return;
+      case 'divert':
+        this.#diverted.add(pairKey(effect.ulids));
+        return;
+      case 'restore':
+        this.#diverted.delete(pairKey(effect.ulids));
+        return;
+      case 'peer':
+        return; // routes matter to a real kernel only
+      case 'event':
+        this.events.push(effect.event);
+        return;
+    }
+  }
+
+  #sendDiverted(ulids: LocatorPair, payload: Uint8Array): void {
+    const { slab, meta } = this.#slots;
+    const w = new Writer(IPV6_HEADER_LENGTH + payload.length);
+    const { local: source, peer: destination } = ulids;
+    const payloadLength = payload.length;
+    writeIpv6Header(w, {
+      trafficClass: 0,
+      flowLabel: 0,
+      payloadLength,
+      nextHeader: UDP,
+      hopLimit: 64,
+      source,
+      destination,
+    });
+    w.octets(payload);
+    slab.set(w.finish(), HEADROOM);
+    meta.fill(0, 0, FIELDS);
+    meta[OFFSET] = HEADROOM;
+    meta[LENGTH] = w.bytes.length;
+    this.host.fastPath.outbound(this.#slots, 1, () => 1);
+    if (meta[SOCKET] !== 1) return;
+    const start = meta[OFFSET] ?? 0;
+    const packet = slab.slice(start, start + (meta[LENGTH] ?? 0));
+    const header = parseIpv6Header(packet);
+    if (header.ok) this.#network.send({ ...header.value, payload: packet.subarray(IPV6_HEADER_LENGTH) });
+  }
+
+  #receive(packet: Packet): void {
+    const { source, destination, nextHeader, payload } = packet;
+    if (nextHeader === SHIM6) {
+      this.#whenRunning(() => this.#receiveShim6(packet));
+      return;
+    }
+    const ulids = { local: destination, peer: source };
+    const watched = this.#watched.get(pairKey(ulids));
+    if (watched !== undefined) watched.heard = true;
+    this.deliver(ulids, payload);
+  }
+
+  #receiveShim6({ source, destination, payload }: Packet): void {
+    const { slab, meta } = this.#slots;
+    slab.set(source, 0);
+    slab.set(destination, 16);
+    slab.set(payload, HEADROOM);
+    meta.fill(0, 0, FIELDS);
+    meta[OFFSET] = HEADROOM;
+    meta[LENGTH] = payload.length;
+    const ready = this.host.fastPath.inbound(this.#slots, 1, (aside) =>
+      this.handle({ type: 'control', packet: aside }),
+    );
+    if (ready === 0) return;
+    const start = meta[OFFSET] ?? 0;
+    const restored = slab.slice(start, start + (meta[LENGTH] ?? 0));
+    const header = parseIpv6Header(restored);
+    if (!header.ok) return;
+    const ulids = { local: header.value.destination, peer: header.value.source };
+    this.deliver(ulids, restored.subarray(IPV6_HEADER_LENGTH));
+  }
+}
+
+/** The address that a packet of this host would come from when the kernel has to choose: the first identifier. */
+export function firstIdentifier(host: Host): Address | undefined {
+  return host.locators.find((locator) => locator.parameters !== undefined && locator.state === 'preferred')?.address;
+}
