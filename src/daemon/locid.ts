@@ -40,7 +40,7 @@ async function main(argv: readonly string[]): Promise<number> {
       signals: process,
       complain,
     });
-    await log.flush();
+    await log.close();
     return status;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has said why

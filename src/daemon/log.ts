@@ -9,7 +9,7 @@ export interface Log {
   warn(fields: object, sentence: string): void;
   error(fields: object, sentence: string): void;
   /** Until everything is written, or its reader is stuck; the last thing before the process ends. */
-  flush(): Promise<void>;
+  close(): Promise<void>;
 }
 
 /** Names of fields that are never written, in case someone passes more than intended. */
@@ -17,11 +17,12 @@ const SECRET = ['key', 'privateKey', 'secret', 'pem'].flatMap((name) => [name, `
 
 /** More than this waiting for a stuck reader is thrown away: the daemon does not stop for its log. */
 const QUEUE_OCTETS = 1 << 20;
-const FLUSH_WITHIN_MS = 1_000;
+const CLOSE_WITHIN_MS = 1_000;
 
 /** JSON lines on a descriptor, by default stderr. */
 export function createLog(level: LogLevel, descriptor = 2): Log {
   const destination = pino.destination({ fd: descriptor, sync: false, maxLength: QUEUE_OCTETS });
+  destination.on('error', () => undefined); // a full disk behind stderr is no reason to stop
   const logger = pino(
     {
       level,
@@ -52,13 +53,14 @@ export function createLog(level: LogLevel, descriptor = 2): Log {
     error: (fields, sentence) => {
       logger.error(fields, sentence);
     },
-    flush: () =>
+    close: () =>
       new Promise((resolve) => {
-        const timer = setTimeout(resolve, FLUSH_WITHIN_MS);
-        destination.flush(() => {
+        const timer = setTimeout(resolve, CLOSE_WITHIN_MS);
+        destination.once('close', () => {
           clearTimeout(timer);
           resolve();
         });
+        destination.end();
       }),
   };
 }

@@ -1,4 +1,4 @@
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -11,14 +11,13 @@ async function written(use: (log: Log) => void): Promise<Record<string, unknown>
   try {
     const log = createLog('info', descriptor);
     use(log);
-    await log.flush();
+    await log.close(); // and the descriptor with it
     const text = readFileSync(join(directory, 'log'), 'utf8');
     return text
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line));
   } finally {
-    closeSync(descriptor);
     rmSync(directory, { recursive: true });
   }
 }

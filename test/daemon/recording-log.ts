@@ -15,6 +15,6 @@ export function recordingLog(): Log & { readonly lines: string[] } {
     info: keep('info'),
     warn: keep('warn'),
     error: keep('error'),
-    flush: () => Promise.resolve(),
+    close: () => Promise.resolve(),
   };
 }
