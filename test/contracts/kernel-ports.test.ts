@@ -1,36 +1,13 @@
-import { execFileSync, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { batch, CHECKSUM_OFFSET, CHECKSUM_START, GSO_SIZE } from '../../src/host/ports.ts';
 import { RawReceiver, RawSender } from '../../src/node/packets.ts';
 import { TunDevice, TUN_STRIDE } from '../../src/node/tun.ts';
+import { inOwnNetwork, ip, runInOwnNetwork } from './own-network.ts';
 import { address, column, packetIn, put, SHIM6 } from './packets.ts';
 import { rawContract } from './raw-contract.ts';
 import { tunContract } from './tun-contract.ts';
 import type { Delivered } from './tun-contract.ts';
-
-const INSIDE = 'LOCI_TEST_OWN_NETWORK';
-
-/** Run this file again in a network namespace of its own, which vanishes with the run. */
-function runInside(): void {
-  const environment = Object.entries(process.env).filter(([name]) => !name.startsWith('VITEST'));
-  const privileges = process.getuid?.() === 0 ? ['--net'] : ['--user', '--map-root-user', '--net'];
-  const vitest = fileURLToPath(new URL('../../node_modules/vitest/vitest.mjs', import.meta.url));
-  const run = spawnSync('unshare', [...privileges, process.execPath, vitest, 'run', fileURLToPath(import.meta.url)], {
-    env: { ...Object.fromEntries(environment), [INSIDE]: '1' },
-    encoding: 'utf8',
-  });
-  expect(run.status, `${run.stdout}${run.stderr}${String(run.error ?? '')}`).toBe(0);
-}
-
-function ip(...words: readonly string[]): void {
-  execFileSync(
-    'ip',
-    words.flatMap((word) => word.split(' ')),
-    { stdio: ['ignore', 'ignore', 'inherit'] },
-  );
-}
 
 function sysctl(name: string, value: number): void {
   writeFileSync(`/proc/sys/net/ipv6/conf/${name}`, String(value));
@@ -69,8 +46,10 @@ function takeAll(device: TunDevice): Delivered[] {
   return delivered;
 }
 
-if (process.env[INSIDE] === undefined) {
-  it('the kernel keeps the contracts of the ports, in a network namespace of its own', { timeout: 60_000 }, runInside);
+if (!inOwnNetwork) {
+  it('the kernel keeps the contracts of the ports, in a network namespace of its own', { timeout: 60_000 }, () => {
+    runInOwnNetwork(import.meta.url);
+  });
 } else {
   describe('a TUN device of the kernel', () => {
     tunContract(() => {
