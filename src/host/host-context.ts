@@ -228,7 +228,8 @@ export class HostContext {
         this.#transmit(effect.pair, this.context.keepalive(), out);
         return;
       case 'send-probe':
-        if (this.#surroundings.mayProbe(now)) this.#transmit(effect.pair, this.context.probe(effect.probe, effect.probe.pathTest), out);
+        if (this.#surroundings.mayProbe(now))
+          this.#transmit(effect.pair, this.context.probe(effect.probe, effect.probe.pathTest), out);
         else this.#surroundings.dropped('probe-budget');
         return;
       case 'selected':

@@ -13,6 +13,8 @@ export interface HostLocator {
   readonly interface: string;
   /** CGA Parameters data structure of the address (RFC 3972 §3); `undefined` for addresses that are not ours. */
   readonly parameters: Uint8Array | undefined;
+  /** How `parameters` bind the address; CGA when left out. */
+  readonly method?: 'cga' | 'hba';
   readonly cost?: number;
   readonly backup?: boolean;
 }

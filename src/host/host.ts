@@ -34,9 +34,11 @@ import { locatorEvents, ownLocators } from './own-locators.ts';
 export interface HostConfiguration {
   readonly crypto: Crypto;
   readonly random: Random;
-  /** The key that our identifiers are the hashes of. */
-  readonly signer: Signer;
+  /** The key that our identifiers are the hashes of; an HBA set may have none. */
+  readonly signer: Signer | undefined;
   readonly settings: HostSettings;
+  /** Whether a peer may have a context; everybody when left out. */
+  readonly admits?: (peer: Address) => boolean;
 }
 
 /**
@@ -47,7 +49,7 @@ export class Host {
   readonly fastPath: FastPath = new FastPath();
   readonly contexts: Contexts = new Contexts();
   readonly paths: Paths = new Paths();
-  readonly #configuration: HostConfiguration;
+  #configuration: HostConfiguration;
   readonly #surroundings: Surroundings;
   readonly #responder: Responder;
   readonly #verifier: PeerVerifier;
@@ -66,7 +68,7 @@ export class Host {
     this.#surroundings = {
       locators: () => this.#locators,
       paths: this.paths,
-      reap: (pair, peer, at) => reapFor(pair, peer, settings, random, at),
+      reap: (pair, peer, at) => reapFor(pair, peer, this.#configuration.settings, random, at),
       mayProbe: (at) => this.#probes.take(at),
       changed: (context, at, out) => this.#resolveConfusion(context, at, out),
       gone: (context) => this.#forget(context),
@@ -88,6 +90,11 @@ export class Host {
     let first = Number.POSITIVE_INFINITY;
     for (const context of this.contexts) first = Math.min(first, context.deadline);
     return first;
+  }
+
+  /** New settings: contexts that stand keep theirs, except for the time after which they are forgotten. */
+  configure(settings: HostSettings): void {
+    this.#configuration = { ...this.#configuration, settings };
   }
 
   handle(input: HostInput, now: Instant): HostEffect[] {
@@ -174,6 +181,7 @@ export class Host {
         const context = this.contexts.of(ulids, message.options.forkedInstanceId ?? 0);
         if (context !== undefined) context.tell({ type: 'message', message, packet }, now, out);
         else if (!this.#isIdentifier(ulids.local)) this.#drop('not-an-identifier');
+        else if (this.#configuration.admits?.(ulids.peer) === false) this.#drop('policy');
         else if (message.type === 'I1') this.#answer(this.#responder.r1(message, packet, now), out);
         else if (!this.#responder.accepts(message, packet, now)) this.#drop('validator');
         else this.#accept(ulids, message, packet, now, out);

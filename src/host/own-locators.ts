@@ -28,6 +28,7 @@ function ownLocator(locator: HostLocator): OwnLocator {
   return {
     ...NOTHING_SPECIAL,
     address: locator.address,
+    method: locator.method ?? 'cga',
     broken: !locator.operational,
     transient: locator.state === 'deprecated',
     priority,

@@ -38,7 +38,7 @@ export function showLocators(host: Host): LocatorSnapshot[] {
   return host.locators.map((locator) => ({
     address: formatAddress(locator.address),
     interface: locator.interface,
-    method: locator.parameters === undefined ? 'none' : 'cga',
+    method: locator.parameters === undefined ? 'none' : (locator.method ?? 'cga'),
     state: locator.state,
     operational: locator.operational,
     ulid: locator.parameters !== undefined && locator.state === 'preferred',

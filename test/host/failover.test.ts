@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { formatAddress } from '../../src/wire/address.ts';
 import { SHIM6 } from '../../src/wire/ipv6.ts';
-import { GOOD, HOLE, longestGap, TwoHosts } from './two-hosts.ts';
-import type { Side } from './two-hosts.ts';
+import { GOOD, HOLE, longestGap } from '../../src/sim/two-hosts.ts';
+import type { Side, TwoHosts } from '../../src/sim/two-hosts.ts';
+import { twoHosts } from './two-hosts.ts';
 
 const SEEDS = Array.from({ length: 20 }, (_, i) => i + 1);
 
 /** Steady traffic both ways over an established context. */
 function talking(seed: number): TwoHosts {
-  const hosts = new TwoHosts(seed);
+  const hosts = twoHosts(seed);
   hosts.traffic(hosts.a, 1);
   hosts.traffic(hosts.b, 3);
   hosts.run(50);
@@ -91,7 +92,7 @@ describe('two hosts in virtual time', () => {
   });
 
   it.each(SEEDS)('does not move when the peer daemon is stopped for 150 ms, seed %i', (seed) => {
-    const hosts = new TwoHosts(seed);
+    const hosts = twoHosts(seed);
     hosts.traffic(hosts.a, 1);
     hosts.run(50);
     hosts.establish();
@@ -113,7 +114,7 @@ describe('two hosts in virtual time', () => {
     }
   });
 
-  it.each(SEEDS.slice(0, 5))('does not move under 5 %% random loss for 60 s, seed %i', (seed) => {
+  it.each(SEEDS.slice(0, 5))('does not move under 5 percent random loss for 60 s, seed %i', (seed) => {
     const hosts = talking(seed);
     hosts.ways.way = () => ({ delayMs: 0.15, loss: 0.05 });
     hosts.run(60_000);
@@ -132,7 +133,7 @@ describe('two hosts in virtual time', () => {
   });
 
   it('S6-164 is silent when nobody sends', () => {
-    const hosts = new TwoHosts(5);
+    const hosts = twoHosts(5);
     hosts.establish();
     const before = hosts.packets.length;
     hosts.run(120_000);
