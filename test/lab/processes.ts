@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 /** Stops a process where it is, for `ms`; it does not notice but by the clock. Resolves when it runs again. */
 export async function freeze(pid: number, ms: number): Promise<void> {
   process.kill(pid, 'SIGSTOP');
@@ -8,13 +10,21 @@ export async function freeze(pid: number, ms: number): Promise<void> {
   }
 }
 
-/** Whether a process of this id exists. */
+/** Whether a process of this id runs; one that has ended and waits for its parent (`Z`, proc(5)) does not. */
 export function isRunning(pid: number): boolean {
+  const state = stat(pid)?.state;
+  return state !== undefined && state !== 'Z';
+}
+
+/** The fields of `/proc/PID/stat` that tests need; `undefined` when there is no such process. */
+export function stat(pid: number): { readonly state: string; readonly parent: number } | undefined {
   try {
-    process.kill(pid, 0);
-    return true;
+    const [, fields = ''] = readFileSync(`/proc/${String(pid)}/stat`, 'utf8').split(') ');
+    const [state = '', parent = ''] = fields.split(' ');
+    return { state, parent: Number(parent) };
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false;
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH'))
+      return undefined;
     throw error;
   }
 }
