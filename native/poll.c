@@ -92,8 +92,9 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
   napi_env env = handle->owner->env;
   napi_handle_scope scope;
   napi_value callback, receiver, thrown;
-  (void)status; /* an error also makes the descriptor readable: the reader meets it */
   (void)events;
+  /* libuv stops at an error such as ENOBUFS or ENETDOWN. The reader meets it, and goes on or closes. */
+  if (status < 0) uv_poll_start(poll, UV_READABLE, on_readable);
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
   if (napi_get_reference_value(env, handle->callback, &callback) == napi_ok && napi_get_global(env, &receiver) == napi_ok &&
       napi_make_callback(env, NULL, receiver, callback, 0, NULL, NULL) == napi_pending_exception &&
