@@ -1,0 +1,26 @@
+/** The numbers that interception takes from the kernel's shared name spaces; all configurable. */
+export interface InterceptionNumbers {
+  /** Preference of rules that divert one pair of identifiers. */
+  readonly divertPreference: number;
+  /** Preference of rules that divert what has no source address yet. */
+  readonly unboundPreference: number;
+  readonly divertTable: number;
+  /** Preference of the rules of the first locator; the next one has the next. */
+  readonly locatorPreference: number;
+  /** Table of the first locator; the next one has the next. */
+  readonly locatorTable: number;
+  /** How many locators can have tables at the same time. */
+  readonly maxLocators: number;
+  /** A single bit that our own sockets set on what they send. */
+  readonly mark: number;
+}
+
+export const DEFAULT_NUMBERS: InterceptionNumbers = {
+  divertPreference: 100,
+  unboundPreference: 101,
+  divertTable: 533,
+  locatorPreference: 2001,
+  locatorTable: 1001,
+  maxLocators: 64,
+  mark: 0x10000000,
+};

@@ -1,0 +1,283 @@
+import type { Address } from '../wire/address.ts';
+import { addressKey, prefixOf, sameOctets } from '../wire/address.ts';
+import { LociError } from './error.ts';
+import type { LocatorChange } from './locators.ts';
+import {
+  IFA_F_DADFAILED,
+  IFA_F_NOPREFIXROUTE,
+  RTM_DELADDR,
+  RTM_NEWADDR,
+  writeAddressMessage,
+} from './netlink/address.ts';
+import type { AddressMessage } from './netlink/address.ts';
+import { IFF_UP } from './netlink/link.ts';
+import type { NetlinkExchange } from './netlink/message.ts';
+import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from './netlink/message.ts';
+import type { LocalLocator, NetworkPicture } from './network-picture.ts';
+import { PROTOCOL } from './own-mark.ts';
+import { GONE, perform } from './refusal.ts';
+import { SourcePreference } from './source-preference.ts';
+
+const COLLISIONS = 3; // RFC 3972 §4: collision counts 0, 1, 2
+const DRIFT_SECONDS = 2; // the kernel rounds what remains
+
+/** Why an address of ours is not there although its prefix is. */
+export type Absence =
+  | 'deleted' // by the operator: not fought
+  | 'collided' // three times in duplicate address detection
+  | 'refused'; // by the kernel
+
+/** An address formed here for a prefix. */
+export interface OwnAddress {
+  readonly address: Address;
+  readonly interface: string;
+  readonly index: number;
+  readonly collisionCount: number;
+  readonly state: LocalLocator['state'] | Absence;
+}
+
+/** What own addresses need from around them. */
+export interface OwnAddressesOptions {
+  readonly route: NetlinkExchange;
+  readonly picture: NetworkPicture;
+  /** The CGA of this host for a prefix of 8 octets, RFC 3972 §4. */
+  readonly formAddress: (prefix: Uint8Array, collisionCount: number) => Address;
+  /** Something that the operator should know. */
+  readonly onProblem: (problem: LociError) => void;
+}
+
+interface Lifetimes {
+  readonly valid: number;
+  readonly preferred: number;
+}
+
+interface Wanted extends Lifetimes {
+  readonly index: number;
+  readonly prefix: Uint8Array;
+}
+
+interface Entry {
+  readonly index: number;
+  /** One for each collision count. */
+  readonly candidates: readonly Address[];
+  collisionCount: number;
+  absence: Absence | undefined;
+  /** What was last asked for; the kernel counts it down. */
+  lifetimes: Lifetimes;
+}
+
+/**
+ * Forms one address of ours for every /64 prefix of the interfaces, and lets it live as long as the prefix: state and lifetimes
+ * follow the other addresses of the prefix, as router advertisements or the operator set them.
+ */
+export class OwnAddresses {
+  readonly #options: OwnAddressesOptions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #preference: SourcePreference;
+  #locators: readonly LocalLocator[] = [];
+  #closed = false;
+
+  constructor(options: OwnAddressesOptions) {
+    this.#options = options;
+    this.#preference = new SourcePreference(options.route);
+  }
+
+  get all(): OwnAddress[] {
+    return [...this.#entries.values()].map((entry) => {
+      const address = addressOf(entry);
+      const present = this.#present(entry, address);
+      return {
+        address,
+        interface: this.#options.picture.link(entry.index)?.name ?? '',
+        index: entry.index,
+        collisionCount: entry.collisionCount,
+        state: entry.absence ?? present?.state ?? 'tentative',
+      };
+    });
+  }
+
+  /** Follow a change. The first call adopts or removes what a former run left behind. */
+  update({ locators, departed }: LocatorChange): void {
+    if (this.#closed) return;
+    this.#locators = locators;
+    for (const address of departed) this.#departed(address);
+    const wanted = this.#wanted();
+    this.#dropUnwanted(wanted);
+    for (const [key, want] of wanted) {
+      const entry = this.#entries.get(key);
+      if (entry === undefined) this.#begin(key, want);
+      else this.#follow(entry, want);
+    }
+    this.#removeStrays();
+    this.#preference.update(this.#locators, this.all);
+  }
+
+  /** Take all of them away. */
+  close(): void {
+    this.#closed = true;
+    this.#preference.close();
+    const requests = [...this.#entries.values()].map((entry) => this.#deletion(entry.index, addressOf(entry)));
+    this.#entries.clear();
+    perform(this.#options.route, requests, GONE);
+  }
+
+  #wanted(): Map<string, Wanted> {
+    const wanted = new Map<string, Wanted>();
+    for (const locator of this.#locators) {
+      if (locator.prefixLength !== 64 || locator.dadFailed || locator.validLifetimeSeconds < 1) continue;
+      const prefix = prefixOf(locator.address);
+      if (this.#isOurs(locator, prefix)) continue;
+      const key = entryKey(locator.index, prefix);
+      const other = wanted.get(key);
+      wanted.set(key, {
+        index: locator.index,
+        prefix,
+        valid: Math.max(locator.validLifetimeSeconds, other?.valid ?? 0),
+        preferred: Math.max(locator.preferredLifetimeSeconds, other?.preferred ?? 0),
+      });
+    }
+    return wanted;
+  }
+
+  /** Kernels before 5.18 do not keep our mark: there it is known by its octets. */
+  #isOurs(locator: LocalLocator, prefix: Uint8Array): boolean {
+    return locator.ours || this.#candidates(locator.index, prefix).some((own) => sameOctets(own, locator.address));
+  }
+
+  #candidates(index: number, prefix: Uint8Array): readonly Address[] {
+    const entry = this.#entries.get(entryKey(index, prefix));
+    if (entry !== undefined) return entry.candidates;
+    return Array.from({ length: COLLISIONS }, (_, count) => this.#options.formAddress(prefix, count));
+  }
+
+  #begin(key: string, want: Wanted): void {
+    const candidates = this.#candidates(want.index, want.prefix);
+    const left = candidates.findIndex((own) =>
+      this.#locators.some((l) => l.index === want.index && sameOctets(l.address, own)),
+    );
+    const entry: Entry = {
+      index: want.index,
+      candidates,
+      collisionCount: Math.max(0, left),
+      absence: undefined,
+      lifetimes: want,
+    };
+    this.#entries.set(key, entry);
+    if (left >= 0) this.#follow(entry, want);
+    else this.#add(entry, want);
+  }
+
+  #follow(entry: Entry, want: Wanted): void {
+    const present = this.#present(entry, addressOf(entry));
+    if (present?.dadFailed === true) this.#collide(entry, want);
+    else if (present !== undefined && differ(present, want)) this.#set(entry, want, NLM_F_REPLACE);
+    entry.lifetimes = want;
+  }
+
+  #departed(gone: AddressMessage): void {
+    const entry = this.#entries.get(entryKey(gone.index, prefixOf(gone.address)));
+    if (entry === undefined || entry.absence !== undefined || !sameOctets(addressOf(entry), gone.address)) return;
+    if ((gone.flags & IFA_F_DADFAILED) !== 0) this.#collide(entry, entry.lifetimes);
+    else if (this.#present(entry, gone.address) !== undefined)
+      return; // it is back already
+    else if (((this.#options.picture.link(gone.index)?.flags ?? 0) & IFF_UP) !== 0) entry.absence = 'deleted';
+    else this.#entries.delete(entryKey(gone.index, prefixOf(gone.address))); // the link took it along: begin anew
+  }
+
+  /** RFC 3972 §4 step 9: another address is in use by someone else. */
+  #collide(entry: Entry, lifetimes: Lifetimes): void {
+    const collided = addressOf(entry);
+    perform(this.#options.route, [this.#deletion(entry.index, collided)], GONE);
+    if (entry.collisionCount + 1 < COLLISIONS) {
+      entry.collisionCount++;
+      this.#add(entry, lifetimes);
+      return;
+    }
+    entry.absence = 'collided';
+    this.#options.onProblem(
+      new LociError('dad-failed', 'three own addresses in a row are in use by another host on the link'),
+    );
+  }
+
+  #add(entry: Entry, lifetimes: Lifetimes): void {
+    this.#set(entry, lifetimes, NLM_F_CREATE | NLM_F_EXCL);
+  }
+
+  #set(entry: Entry, lifetimes: Lifetimes, flags: number): void {
+    const request = writeAddressMessage(RTM_NEWADDR, flags, {
+      index: entry.index,
+      address: addressOf(entry),
+      prefixLength: 64,
+      flags: IFA_F_NOPREFIXROUTE, // the route to the prefix belongs to whoever announced it
+      validLifetimeSeconds: lifetimes.valid,
+      preferredLifetimeSeconds: Math.min(lifetimes.preferred, lifetimes.valid),
+      protocol: PROTOCOL,
+    });
+    try {
+      perform(this.#options.route, [request], ['EEXIST', ...GONE]);
+    } catch (error) {
+      if (!(error instanceof LociError)) throw error;
+      entry.absence = 'refused';
+      this.#options.onProblem(error);
+    }
+  }
+
+  #dropUnwanted(wanted: ReadonlyMap<string, Wanted>): void {
+    for (const [key, entry] of this.#entries) {
+      if (wanted.has(key)) continue;
+      this.#entries.delete(key);
+      perform(this.#options.route, [this.#deletion(entry.index, addressOf(entry))], GONE);
+    }
+  }
+
+  /** Addresses with our mark that nobody follows: left by a former run, under another key or for a prefix that has gone. */
+  #removeStrays(): void {
+    const strays = this.#locators.filter((locator) => {
+      const entry = this.#entries.get(entryKey(locator.index, prefixOf(locator.address)));
+      return locator.ours && (entry === undefined || !sameOctets(addressOf(entry), locator.address));
+    });
+    perform(
+      this.#options.route,
+      strays.map((stray) => this.#deletion(stray.index, stray.address, stray.prefixLength)),
+      GONE,
+    );
+  }
+
+  #present(entry: Entry, address: Address): LocalLocator | undefined {
+    return this.#locators.find((locator) => locator.index === entry.index && sameOctets(locator.address, address));
+  }
+
+  #deletion(index: number, address: Address, prefixLength = 64): Uint8Array {
+    return writeAddressMessage(RTM_DELADDR, 0, {
+      index,
+      address,
+      prefixLength,
+      flags: 0,
+      validLifetimeSeconds: 0,
+      preferredLifetimeSeconds: 0,
+      protocol: PROTOCOL,
+    });
+  }
+}
+
+function entryKey(index: number, prefix: Uint8Array): string {
+  return `${String(index)} ${addressKey(prefix)}`;
+}
+
+function addressOf(entry: Entry): Address {
+  const address = entry.candidates[entry.collisionCount];
+  if (address === undefined) throw new RangeError('collision count out of range');
+  return address;
+}
+
+function differ(present: LocalLocator, want: Lifetimes): boolean {
+  return (
+    drifted(present.validLifetimeSeconds, want.valid) ||
+    drifted(present.preferredLifetimeSeconds, Math.min(want.preferred, want.valid))
+  );
+}
+
+function drifted(a: number, b: number): boolean {
+  if (a === b) return false;
+  return (a === 0) !== (b === 0) || !(Math.abs(a - b) <= DRIFT_SECONDS);
+}

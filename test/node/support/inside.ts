@@ -1,0 +1,125 @@
+import type { Address } from '../../../src/wire/address.ts';
+import { formatAddress, parseAddress } from '../../../src/wire/address.ts';
+import { cleanUp } from '../../../src/node/cleanup.ts';
+import type { LociError } from '../../../src/node/error.ts';
+import { DEFAULT_NUMBERS } from '../../../src/node/interception-numbers.ts';
+import { Interception } from '../../../src/node/interception.ts';
+import { LocatorMonitor } from '../../../src/node/locators.ts';
+import { NetlinkSocket } from '../../../src/node/netlink.ts';
+import { OwnAddresses } from '../../../src/node/own-addresses.ts';
+import { TunDevice } from '../../../src/node/tun.ts';
+
+/** A stand-in for the CGA of a prefix: recognisable, and another one for each collision count. */
+export function formAddress(prefix: Uint8Array, collisionCount: number): Address {
+  return Uint8Array.of(...prefix, 0x38, 0x4c, 0, 0, 0, 0, 0, collisionCount);
+}
+
+function address(text: string): Address {
+  const parsed = parseAddress(text);
+  if (parsed === undefined) throw new TypeError(`not an address: ${text}`);
+  return parsed;
+}
+
+const route = NetlinkSocket.open('route');
+const problems: string[] = [];
+const onProblem = (problem: LociError): void => {
+  problems.push(`${problem.code} ${problem.message}`);
+};
+let monitor: LocatorMonitor | undefined;
+let own: OwnAddresses | undefined;
+let interception: Interception | undefined;
+let tun: TunDevice | undefined;
+const changes: { at: number; locators: unknown }[] = [];
+
+function need<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('not started');
+  return value;
+}
+
+function locators(): unknown {
+  return need(monitor).locators.map((l) => ({
+    ...l,
+    address: formatAddress(l.address),
+    gateway: l.gateway === undefined ? undefined : formatAddress(l.gateway.address),
+  }));
+}
+
+const commands: Record<string, (...parameters: never[]) => unknown> = {
+  monitor(include?: string[]) {
+    const opened = LocatorMonitor.open({ include, exclude: ['loci0'] }, () => performance.now());
+    opened.onChange(() => changes.push({ at: Date.now(), locators: locators() }));
+    monitor = opened;
+  },
+  locators,
+  changes: () => changes.splice(0),
+  ownAddresses() {
+    const opened = new OwnAddresses({ route, picture: need(monitor).picture, formAddress, onProblem });
+    own = opened;
+    need(monitor).onChange((change) => {
+      opened.update(change);
+    });
+    opened.update({ locators: need(monitor).locators, departed: [] });
+  },
+  own: () => need(own).all.map((o) => ({ ...o, address: formatAddress(o.address) })),
+  closeOwn() {
+    need(own).close();
+  },
+  tun() {
+    tun = TunDevice.open('loci0', 1500);
+    return tun.index;
+  },
+  intercept(numbers: object = {}) {
+    const opened = Interception.open({
+      route,
+      picture: need(monitor).picture,
+      tunIndex: need(tun).index,
+      numbers: { ...DEFAULT_NUMBERS, ...numbers },
+      rtoMinMs: 50,
+      onProblem,
+    });
+    interception = opened;
+    need(monitor).onChange((change) => {
+      opened.setLocators(change.locators);
+    });
+    opened.setLocators(need(monitor).locators);
+    return opened.leftovers;
+  },
+  divert(from: string, to: string, unbound = true) {
+    const begin = performance.now();
+    need(interception).divert(address(from), address(to), { mtu: 1400, unbound });
+    return performance.now() - begin;
+  },
+  undivert(from: string, to: string) {
+    need(interception).undivert(address(from), address(to));
+  },
+  establish(...peers: string[]) {
+    need(interception).establish(peers.map(address));
+  },
+  release(...peers: string[]) {
+    need(interception).release(peers.map(address));
+  },
+  keep(identifier: string) {
+    need(interception).keepIdentifier(address(identifier));
+  },
+  releaseIdentifier(identifier: string) {
+    need(interception).releaseIdentifier(address(identifier));
+  },
+  close() {
+    interception?.close();
+    own?.close();
+    tun?.close();
+  },
+  cleanUp: () => cleanUp(route),
+  problems: () => problems,
+};
+
+process.on('message', ({ id, command, parameters }: { id: number; command: string; parameters: never[] }) => {
+  void (async () => {
+    try {
+      process.send?.({ id, value: await commands[command]?.(...parameters) });
+    } catch (error) {
+      const { code, message } = error as LociError;
+      process.send?.({ id, error: { code, message } });
+    }
+  })();
+});
