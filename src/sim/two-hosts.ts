@@ -28,6 +28,8 @@ export interface Side {
   locators: HostLocator[];
   /** When datagrams of the peer reached the program. */
   readonly arrivals: number[];
+  /** A further identifier with the key of this side. */
+  readonly form: (prefixNumber: number) => HostLocator;
 }
 
 /** How the two providers carry packets; change at any time. */
@@ -46,7 +48,7 @@ export const HOLE: Way = { delayMs: 0.15, loss: 1 };
  * addresses of different providers nothing is carried (ingress filters), as with two separate paths.
  */
 export class TwoHosts {
-  readonly world = new World();
+  readonly world: World = new World();
   readonly network: Network;
   readonly a: Side;
   readonly b: Side;
@@ -83,7 +85,7 @@ export class TwoHosts {
   }
 
   /** A program that sends a datagram every `everyMs`, for `lastMs`. */
-  traffic(side: Side, everyMs: number, lastMs = Infinity): void {
+  traffic(side: Side, everyMs: number, lastMs: number = Number.POSITIVE_INFINITY): void {
     const end = this.world.now + lastMs;
     const step = (): void => {
       if (this.world.now > end) return;
@@ -131,20 +133,20 @@ export class TwoHosts {
       signer,
       settings: { profile: 'fast', idleMs: 300_000, returnAfterMs: 5_000, probeBudget: 200, ...settings },
     });
-    const locators = ([1, 2] as const).map((provider): HostLocator => {
-      const prefix = prefixOf(
-        parseAddress(`2001:db8:${name === 'a' ? 'a' : 'b'}${String(provider)}::`) ?? new Uint8Array(16),
-      );
+    const form = (prefixNumber: number): HostLocator => {
+      const text = `2001:db8:${name === 'a' ? 'a' : 'b'}${String(prefixNumber)}::`;
+      const prefix = prefixOf(parseAddress(text) ?? new Uint8Array(16));
       const cga = generateCga({ crypto, random, publicKey: signer.publicKey, prefix, sec: 0 });
       return {
         address: cga.address,
         state: 'preferred',
         operational: true,
-        interface: `l${String(provider)}`,
+        interface: `l${String(prefixNumber)}`,
         parameters: encodeCgaParameters(cga.parameters),
       };
-    });
-    const side: Side = { sim, name, locators, arrivals: [] };
+    };
+    const locators = [form(1), form(2)];
+    const side: Side = { sim, name, locators, arrivals: [], form };
     sim.deliver = () => {
       side.arrivals.push(this.world.now);
     };

@@ -6,7 +6,7 @@ import { nodeCrypto, rsaSigner } from '../../src/node/crypto.ts';
 import { TwoHosts } from '../../src/sim/two-hosts.ts';
 
 /** Keys made for these tests only. */
-const signers = { a: signer('a'), b: signer('b') };
+export const signers = { a: signer('a'), b: signer('b') };
 
 function signer(name: string): Signer {
   return rsaSigner(createPrivateKey(readFileSync(new URL(`../vectors/test-key-${name}.pem`, import.meta.url))));
