@@ -143,16 +143,16 @@ export async function startDaemon(
 /** Repeats `attempt` until it succeeds; the end of the program, or the time, puts an end to it. */
 async function within(ms: number, name: string, program: Program, attempt: () => Promise<unknown>): Promise<void> {
   const deadline = Date.now() + ms;
-  let ended = false;
-  void program.ended.then(() => {
-    ended = true;
+  let ended: Error | undefined;
+  void program.ended.then((how) => {
+    ended = how;
   });
   for (;;) {
     try {
       await attempt();
       return;
     } catch (error) {
-      if (ended) await program.next('ready', 0); // rejects, and says what the program complained about
+      if (ended !== undefined) throw ended;
       if (Date.now() > deadline) throw new Error(`${name} does not answer`, { cause: error });
       await pause(POLL_MS);
     }

@@ -20,8 +20,8 @@ export interface Program {
   tell(message: object): void;
   /** The next report of that type that has not been taken yet. Rejects when the program ends, or takes too long. */
   next(type: string, withinMs?: number): Promise<Report>;
-  /** Resolves when the process has ended. */
-  readonly ended: Promise<void>;
+  /** Resolves when the process has ended, with how it did. */
+  readonly ended: Promise<Error>;
   kill(signal?: NodeJS.Signals): void;
 }
 
@@ -67,21 +67,20 @@ export function start(command: readonly string[], { namespace, name, onReport }:
   const killNow = beforeExit(() => {
     kill(child, 'SIGKILL');
   });
-  const ended = new Promise<void>((resolve) => {
+  const ended = new Promise<Error>((resolve) => {
+    const finish = (how: string): void => {
+      over ??= new Error(`${name} ${how}${complaint === '' ? '' : `: ${complaint.trim()}`}`);
+      for (const { reject } of waiting.splice(0)) reject(over);
+      killNow();
+      resolve(over);
+    };
     child.once('error', (error) => {
       finish(error.message);
-      resolve();
     });
     child.once('close', (code, signal) => {
       finish(`ended with ${String(signal ?? code)}`);
-      killNow();
-      resolve();
     });
   });
-  function finish(how: string): void {
-    over ??= new Error(`${name} ${how}${complaint === '' ? '' : `: ${complaint.trim()}`}`);
-    for (const { reject } of waiting.splice(0)) reject(over);
-  }
 
   return {
     pid: child.pid ?? -1,

@@ -37,6 +37,7 @@ export async function buildStage({ profile, loci, pcap, onEvent }: StageOptions)
   try {
     const captures = pcap === undefined ? undefined : await startCaptures(topology, pcap);
     if (loci) {
+      await Promise.all(HOSTS.map((host) => addressOf(topology.namespace(host), host, [])));
       const started = HOSTS.map((host) => startDaemon(topology, host, { profile, directory, onEvent }));
       for (const outcome of await Promise.allSettled(started)) {
         if (outcome.status === 'fulfilled') daemons.push(outcome.value);
@@ -49,7 +50,7 @@ export async function buildStage({ profile, loci, pcap, onEvent }: StageOptions)
       return daemon;
     };
     const identifierOf = (host: Host): Promise<string> =>
-      loci ? ulidOf(find(host)) : addressOf(topology.namespace(host), host);
+      loci ? ulidOf(find(host)) : addressOf(topology.namespace(host), host, ['-tentative']);
     const [client, server] = await Promise.all([identifierOf('client'), identifierOf('server')]);
     return {
       topology,
@@ -81,10 +82,10 @@ async function ulidOf(daemon: Daemon): Promise<string> {
   return usable;
 }
 
-/** Without Loci: the address that the kernel formed from the first provider's prefix, once it has one of each. */
-async function addressOf(namespace: string, host: Host): Promise<string> {
+/** The address that the kernel formed from the first provider's prefix, once it has one of each that fits the filter. */
+async function addressOf(namespace: string, host: Host, filter: readonly string[]): Promise<string> {
   return eventually(`the ${host} has no address of each provider`, async () => {
-    const listing = await ip(namespace, '-6', '-o', 'addr', 'show', 'scope', 'global', '-tentative');
+    const listing = await ip(namespace, '-6', '-o', 'addr', 'show', 'scope', 'global', ...filter);
     const addresses = [...listing.matchAll(/inet6 ([0-9a-f:]+)\/64/g)].map(([, address = '']) => address);
     const perProvider = PROVIDERS.map((provider) => addresses.find((address) => provided(address, host, provider)));
     return perProvider.every((address) => address !== undefined) ? perProvider[0] : undefined;
