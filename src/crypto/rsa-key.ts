@@ -22,8 +22,12 @@ const RSA_ENCRYPTION = new Uint8Array([
   0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00,
 ]);
 
-/** Longest exponent accepted: OpenSSL's bound for long moduli. It keeps a verification short whoever chose the key. */
-const MAX_EXPONENT_LENGTH = 8;
+/**
+ * Bounds that keep a verification below 2 ms whoever chose the key. A Shim6 message has no room for longer moduli
+ * (RFC 5533 §5.1: 1280 octets), and longer exponents than these are not in use.
+ */
+const MAX_MODULUS_LENGTH = 1024;
+const MAX_EXPONENT_LENGTH = 4;
 
 /** Strict: anything but definite, minimal DER of exactly this shape is refused. */
 export function parseRsaPublicKey(bytes: Uint8Array): Parsed<RsaPublicKey> {
@@ -36,7 +40,9 @@ export function parseRsaPublicKey(bytes: Uint8Array): Parsed<RsaPublicKey> {
   const unusedAt = r.at;
   if (r.u8() !== 0) r.reject('bad-value', unusedAt);
   derHeader(r, SEQUENCE);
+  const modulusAt = r.at;
   const modulus = derUnsigned(r);
+  if (modulus.length > MAX_MODULUS_LENGTH) r.reject('bad-value', modulusAt);
   const exponentAt = r.at;
   const exponent = derUnsigned(r);
   const odd = ((exponent.at(-1) ?? 0) & 1) === 1;

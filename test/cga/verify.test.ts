@@ -86,4 +86,12 @@ describe('RFC 3972 §5', () => {
     expect(verifyCga(nodeCrypto, ip(row?.independent_address ?? ''), whole)).toEqual({ valid: true });
     expect(verifyCga(nodeCrypto, ip(row?.independent_address ?? ''), last).valid).toBe(false);
   });
+
+  it('S6-234 S6-235 S6-237 judges by the hashes alone, whatever key, Modifier, count and assigned Sec', () => {
+    const kinds = new Set(vectors.cga.map((row) => `${row.key_type}/${String(row.collision_count)}`));
+    expect([...kinds]).toEqual(expect.arrayContaining(['rsa512/0', 'rsa1024/1', 'rsa2048/2', 'ec-p256/2']));
+    const [sec2] = vectors.hba.filter((row) => row.sec === 2);
+    const verdicts = sec2?.independent_addresses.map((own) => verifyCga(nodeCrypto, ip(own), hex(sec2.cga_params_hex)));
+    expect(verdicts).toContainEqual({ valid: true });
+  });
 });
