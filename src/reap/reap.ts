@@ -1,4 +1,4 @@
-import { samePair } from '../locators/pair.ts';
+import { pairKey, samePair } from '../locators/pair.ts';
 import type { LocatorPair } from '../locators/pair.ts';
 import { sameOctets } from '../wire/address.ts';
 import { Reader } from '../wire/reader.ts';
@@ -52,6 +52,7 @@ export class Reap {
   /** Where the peer's last probe came from. */
   #probedOn: LocatorPair | undefined;
   #incident: Incident | undefined;
+  readonly #repliedAt = new Map<string, Instant>();
   #hintCause: Cause = 'icmp';
   #sendSince: Instant = 0;
   #testedAt: Instant | undefined;
@@ -345,6 +346,7 @@ export class Reap {
 
   #enter(state: ReapState, now: Instant, out: ReapEffect[]): void {
     this.#state = state;
+    this.#repliedAt.clear();
     out.push({ type: 'state', state });
     if (state === 'Operational') {
       this.#timers.stop('probe', 'hold', 'nudge');
@@ -445,12 +447,8 @@ export class Reap {
       if (this.#keepalives.start(now)) this.#sendKeepalive(out);
       return;
     }
-    // A list without the pair on which the peer's payload does arrive would make the peer leave that pair.
-    const arrival = this.#arrival;
-    const isMisleading = incident.isInboundHeard && arrival !== undefined && !this.#heard.arrivedOn(arrival);
-    const reports = isMisleading ? NO_REPORTS : this.#reports();
-    this.#probe(isConfirmed ? chosen : (this.#probedOn ?? chosen), 'Operational', now, out, reports);
-    if (!incident.isInboundHeard && reports.length > 0) this.#arrival = undefined;
+    if (!incident.isInboundHeard) this.#arrival = undefined; // the peer has to choose anew
+    this.#probe(isConfirmed ? chosen : (this.#probedOn ?? chosen), 'Operational', now, out);
     this.#enter('Operational', now, out);
     this.#keepalives.stop();
     this.#startSend(now, true);
@@ -478,6 +476,7 @@ export class Reap {
     this.#exploration.ruleOut(isDead, arrival === undefined ? [this.#pair] : [this.#pair, arrival]);
     const isInboundDead = arrival !== undefined && isDead(arrival);
     if (!isDead(this.#pair) && !isInboundDead) return;
+    if (isInboundDead) this.#arrival = undefined;
     const incident = this.#incident;
     if (incident === undefined || !incident.isSuspecting) {
       return this.#suspect(cause, 'certain', now, out, isDead(this.#pair) ? this.#pair : arrival);
@@ -593,15 +592,30 @@ export class Reap {
     out.push({ type: 'send-keepalive', pair: this.#pair });
   }
 
-  /** To the reverse of the pair on which the peer was heard; in a burst also where our payload goes. */
+  /**
+   * To the reverse of the pair on which the peer was heard. In a burst also where our payload goes, and, unless one of
+   * them is known to work, where probes of ours have arrived; probes that come in at once get one answer.
+   */
   #reply(pair: LocatorPair, state: ReapState, now: Instant, out: ReapEffect[]): void {
-    this.#probe(pair, state, now, out);
-    if (this.#profile.burst === 1 || state !== 'InboundOk' || samePair(pair, this.#pair)) return;
-    if (!this.#exploration.isUsable(this.#pair)) return;
-    if (!this.#sent.hasRecent(this.#pair, this.#profile.graceMs / 3, now)) this.#probe(this.#pair, state, now, out);
+    if (this.#profile.burst === 1) return this.#probe(pair, state, now, out);
+    const pause = this.#profile.graceMs / 4;
+    const key = `${state} ${pairKey(pair)}`;
+    if (now - (this.#repliedAt.get(key) ?? -Infinity) < pause) return;
+    this.#repliedAt.set(key, now);
+    const targets = [pair];
+    if (state === 'InboundOk') {
+      if (this.#exploration.isUsable(this.#pair) && !this.#sent.hasRecent(this.#pair, pause, now))
+        targets.push(this.#pair);
+      const proven = this.#incident?.confirmed ?? [];
+      const works = this.#choose(proven);
+      if (works !== undefined && !targets.some((target) => proven.some((other) => samePair(target, other))))
+        targets.push(works);
+    }
+    const distinct = targets.filter((target, i) => !targets.slice(0, i).some((other) => samePair(other, target)));
+    for (const target of distinct) this.#probe(target, state, now, out);
   }
 
-  #probe(pair: LocatorPair, state: ReapState, now: Instant, out: ReapEffect[], received = this.#reports()): void {
+  #probe(pair: LocatorPair, state: ReapState, now: Instant, out: ReapEffect[], received = this.#reports(state)): void {
     const sent = [this.#report(pair, 'explore', now)];
     out.push({ type: 'send-probe', pair, probe: { state, sent, received, pathTest: false } });
   }
@@ -617,7 +631,14 @@ export class Reap {
     return { source: pair.local, destination: pair.peer, nonce, data: 0 };
   }
 
-  #reports(): readonly ProbeReport[] {
+  /**
+   * What arrived from the peer, as far as it should keep to it. A Probe(Operational) that leaves out the pair on which
+   * the peer's payload does arrive would make the peer leave that pair: with a grace it then names none at all.
+   */
+  #reports(state: ReapState): readonly ProbeReport[] {
+    const arrival = this.#arrival;
+    if (this.#hasGrace && state === 'Operational' && arrival !== undefined && !this.#heard.arrivedOn(arrival))
+      return NO_REPORTS;
     const avoid = this.#incident?.avoid;
     return this.#heard.reports(
       (pair) => this.#exploration.isUsable(pair) && (avoid === undefined || !samePair(avoid, pair)),
