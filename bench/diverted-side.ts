@@ -8,7 +8,6 @@ import {
   CHECKSUM_START,
   ERROR,
   FIELDS,
-  HEADROOM,
   HOP_LIMIT,
   LENGTH,
   OFFSET,
@@ -106,8 +105,6 @@ tun.onReadable(transmit);
 receiver.onReadable(deliver);
 process.on('SIGTERM', () => {
   const { user, system } = process.cpuUsage();
-  process.stdout.write(`${JSON.stringify({ cpuSeconds: (user + system) / 1e6, refused, headroom: HEADROOM })}\n`, () =>
-    process.exit(0),
-  );
+  process.stdout.write(`${JSON.stringify({ cpuSeconds: (user + system) / 1e6, refused })}\n`, () => process.exit(0));
 });
 process.stdout.write('ready\n');
