@@ -1,5 +1,6 @@
 import type { Address } from '../../../src/wire/address.ts';
 import { formatAddress, parseAddress } from '../../../src/wire/address.ts';
+import { batch, FIELDS, OFFSET } from '../../../src/host/ports.ts';
 import { cleanUp } from '../../../src/node/cleanup.ts';
 import type { LociError } from '../../../src/node/error.ts';
 import { DEFAULT_NUMBERS } from '../../../src/node/interception-numbers.ts';
@@ -7,7 +8,7 @@ import { Interception } from '../../../src/node/interception.ts';
 import { LocatorMonitor } from '../../../src/node/locators.ts';
 import { NetlinkSocket } from '../../../src/node/netlink.ts';
 import { OwnAddresses } from '../../../src/node/own-addresses.ts';
-import { TunDevice } from '../../../src/node/tun.ts';
+import { TUN_STRIDE, TunDevice } from '../../../src/node/tun.ts';
 
 /** A stand-in for the CGA of a prefix: recognisable, and another one for each collision count. */
 export function formAddress(prefix: Uint8Array, collisionCount: number): Address {
@@ -29,6 +30,7 @@ let monitor: LocatorMonitor | undefined;
 let own: OwnAddresses | undefined;
 let interception: Interception | undefined;
 let tun: TunDevice | undefined;
+let tunPackets = 0;
 const changes: { at: number; locators: unknown }[] = [];
 
 function need<T>(value: T | undefined): T {
@@ -65,8 +67,15 @@ const commands: Record<string, (...parameters: never[]) => unknown> = {
     need(own).close();
   },
   tun() {
-    tun = TunDevice.open('loci0', 1500);
-    return tun.index;
+    const opened = TunDevice.open('loci0', 1500);
+    const space = batch(8, TUN_STRIDE);
+    opened.onReadable(() => {
+      const count = opened.read(space);
+      for (let i = 0; i < count; i++)
+        if (space.slab[(space.meta[i * FIELDS + OFFSET] ?? 0) + 24] !== 0xff) tunPackets++;
+    });
+    tun = opened;
+    return opened.index;
   },
   intercept(numbers: object = {}) {
     const opened = Interception.open({
@@ -84,6 +93,8 @@ const commands: Record<string, (...parameters: never[]) => unknown> = {
     opened.setLocators(need(monitor).locators);
     return opened.leftovers;
   },
+  /** Packets that the kernel sent into the device, without its own multicast. */
+  tunPackets: () => tunPackets,
   divert(from: string, to: string, unbound = true) {
     const begin = performance.now();
     need(interception).divert(address(from), address(to), { mtu: 1400, unbound });
