@@ -1,8 +1,8 @@
 import { isGlobalUnicast, sameOctets } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
-import type { DropReason, Method, PeerFacts, PeerLocator } from './context-io.ts';
+import type { DropReason, Method, PeerLocator } from './context-io.ts';
 import { METHOD_HBA, NO_PREFERENCE } from './locator-list.ts';
-import type { LocatorList, LocatorPreferences, Preference } from './locator-list.ts';
+import type { LocatorList, LocatorPreferences } from './locator-list.ts';
 import type { I2, I2bis, R2 } from './messages.ts';
 import type { ContextTag } from './tag.ts';
 import type { ListVerdict, PeerVerifier } from './verification.ts';
@@ -68,25 +68,6 @@ export function findLocator(locators: PeerLocators, address: Address): PeerLocat
 /** What may be a destination: a signature can cover any 128 bits, so common sense has to stop the rest. */
 export function destinations(locators: PeerLocators, isOwn: (address: Address) => boolean): readonly PeerLocator[] {
   return allLocators(locators).filter(({ address }) => isGlobalUnicast(address) && !isOwn(address));
-}
-
-export function factsOf(peer: Peer, isOwn: (address: Address) => boolean): PeerFacts {
-  const { contextTag, detectionMs, keepaliveTimeoutSeconds } = peer;
-  return { contextTag, locators: destinations(peer.locators, isOwn), detectionMs, keepaliveTimeoutSeconds };
-}
-
-export function sameRanking(a: readonly PeerLocator[], b: readonly PeerLocator[]): boolean {
-  return (
-    a.length === b.length &&
-    a.every((locator, i) => {
-      const other = b[i];
-      return other !== undefined && sameOctets(locator.address, other.address) && samePreference(locator, other);
-    })
-  );
-}
-
-function samePreference(a: Preference, b: Preference): boolean {
-  return a.broken === b.broken && a.transient === b.transient && a.priority === b.priority && a.weight === b.weight;
 }
 
 function methodName(method: number): Method {
