@@ -1,0 +1,220 @@
+import type { Address } from '../wire/address.ts';
+import { addressKey } from '../wire/address.ts';
+import { LociError } from './error.ts';
+import { hostU32 } from './netlink/attributes.ts';
+import { accept, compare, HEADER, lookup, masked, META, meta, payload, update } from './netlink/nf-expressions.ts';
+import {
+  appendedRule,
+  baseChain,
+  elements,
+  listElements,
+  listOnly,
+  newSet,
+  ownedTable,
+  parseElements,
+  transaction,
+} from './netlink/nf-tables.ts';
+import { NetlinkSocket } from './netlink.ts';
+
+const TABLE = 'loci';
+const WATCH = 'watch';
+const SEEN = 'seen';
+const OWN = 'own';
+
+const WATCH_SIZE = 65536;
+const SEEN_SIZE = 16384;
+const SEEN_TIMEOUT_MS = 60_000;
+const PRIORITY = -350; // before connection tracking and whatever drops
+
+const HIP = 139;
+const SHIM6 = 140;
+const ICMPV6 = 58;
+const ROUTER_SOLICITATION = 133; // RFC 4861 §4: Neighbour Discovery is 133 to 137
+const REDIRECT = 137;
+const SOURCE_AT = 8; // RFC 8200 §3
+const DESTINATION_AT = 24;
+const PAIR_LENGTH = 32;
+
+/** Source and destination as they stand in packets. */
+export interface ObservedPair {
+  readonly source: Address;
+  readonly destination: Address;
+}
+
+/** Gets a pair as 32 octets of `octets` from `at`: source, then destination. Valid only during the call. */
+export type CountVisitor = (octets: Uint8Array, at: number, packets: number) => void;
+
+/** What observation needs to know. */
+export interface ObservationOptions {
+  readonly tunIndex: number;
+  /** The bit that our own sockets set on what they send. */
+  readonly mark: number;
+}
+
+/**
+ * Counts packets that the kernel sends and receives on its own path, by pair of addresses, in a table of nf_tables that
+ * vanishes with this socket. What we send ourselves, Shim6 and HIP, and what goes through the TUN device is left out.
+ */
+export class PacketObservation {
+  readonly #socket: NetlinkSocket;
+  readonly #watched = new Set<string>();
+  readonly #own = new Map<string, Address>();
+
+  private constructor(options: ObservationOptions) {
+    this.#socket = NetlinkSocket.open('netfilter');
+    try {
+      this.#socket.exchange(transaction(ruleset(options)));
+    } catch (error) {
+      this.#socket.close();
+      throw explained(error);
+    }
+  }
+
+  /** Throws a `LociError` that names the remedy where nf_tables is missing or refuses. */
+  static open(options: ObservationOptions): PacketObservation {
+    try {
+      return new PacketObservation(options);
+    } catch (error) {
+      throw explained(error);
+    }
+  }
+
+  /** The addresses whose new correspondents `seen` reports. */
+  setOwn(addresses: readonly Address[]): void {
+    const wanted = new Map(addresses.map((address) => [addressKey(address), address]));
+    const gone = [...this.#own].filter(([key]) => !wanted.has(key)).map(([, address]) => address);
+    const fresh = [...wanted].filter(([key]) => !this.#own.has(key)).map(([, address]) => address);
+    this.#change([...elements('remove', TABLE, OWN, gone), ...elements('add', TABLE, OWN, fresh)]);
+    this.#own.clear();
+    for (const [key, address] of wanted) this.#own.set(key, address.slice());
+  }
+
+  /** Count packets of these pairs from now on; of a conversation, both directions are a pair. */
+  watch(...pairs: readonly ObservedPair[]): void {
+    const fresh = pairs.map(keyOf).filter((key) => !this.#watched.has(addressKey(key)));
+    this.#change(elements('add', TABLE, WATCH, fresh));
+    for (const key of fresh) this.#watched.add(addressKey(key));
+  }
+
+  unwatch(...pairs: readonly ObservedPair[]): void {
+    const known = pairs.map(keyOf).filter((key) => this.#watched.has(addressKey(key)));
+    this.#change(elements('remove', TABLE, WATCH, known));
+    for (const key of known) this.#watched.delete(addressKey(key));
+  }
+
+  /** The counters of all watched pairs, in no order. */
+  counters(visit: CountVisitor): void {
+    this.#list(listElements(TABLE, WATCH), visit);
+  }
+
+  /** The counters of some watched pairs: cheaper than of all, when they are few of many. */
+  countersOf(pairs: readonly ObservedPair[], visit: CountVisitor): void {
+    for (let at = 0; at < pairs.length; at += LOOKED_UP_TOGETHER) {
+      this.#list(listOnly(TABLE, WATCH, pairs.slice(at, at + LOOKED_UP_TOGETHER).map(keyOf)), visit);
+    }
+  }
+
+  /** Unwatched pairs with an own source that were sent to in the last minute: for one slow poll. */
+  seen(visit: CountVisitor): void {
+    this.#list(listElements(TABLE, SEEN), visit);
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  #list(request: Uint8Array, visit: CountVisitor): void {
+    for (const answer of this.#socket.exchange(request)) {
+      const parsed = parseElements(answer, PAIR_LENGTH, (at, packets) => {
+        visit(answer, at, packets);
+      });
+      if (!parsed.ok)
+        throw new LociError('nf-tables', `an answer of nf_tables is malformed at octet ${String(parsed.at)}`);
+    }
+  }
+
+  #change(changes: readonly Uint8Array[]): void {
+    if (changes.length > 0) this.#socket.exchange(transaction(changes));
+  }
+}
+
+const LOOKED_UP_TOGETHER = 100; // answers must fit the receive buffer of the socket, one message each
+
+function keyOf({ source, destination }: ObservedPair): Uint8Array {
+  const key = new Uint8Array(PAIR_LENGTH);
+  key.set(source);
+  key.set(destination, 16);
+  return key;
+}
+
+function ruleset({ tunIndex, mark }: ObservationOptions): Uint8Array[] {
+  const pair = payload(HEADER.network, SOURCE_AT, PAIR_LENGTH);
+  const destination = (length: number): Uint8Array => payload(HEADER.network, DESTINATION_AT, length);
+  const between = (first: number, last: number): Uint8Array[] => [
+    compare('atLeast', Uint8Array.of(first)),
+    compare('atMost', Uint8Array.of(last)),
+  ];
+  const common = (chain: 'input' | 'output'): Uint8Array[] => [
+    baseChain(TABLE, chain, PRIORITY),
+    appendedRule(
+      TABLE,
+      chain,
+      meta(chain === 'input' ? META.iif : META.oif),
+      compare('equal', hostU32(tunIndex)),
+      accept(),
+    ),
+    appendedRule(TABLE, chain, meta(META.mark), masked(hostU32(mark)), compare('unequal', hostU32(0)), accept()),
+    appendedRule(TABLE, chain, meta(META.l4proto), ...between(HIP, SHIM6), accept()),
+    appendedRule(TABLE, chain, pair, lookup(WATCH), accept()),
+  ];
+  return [
+    ownedTable(TABLE),
+    newSet({ table: TABLE, name: WATCH, id: 1, addresses: 2, size: WATCH_SIZE, kind: 'counted' }),
+    newSet({
+      table: TABLE,
+      name: SEEN,
+      id: 2,
+      addresses: 2,
+      size: SEEN_SIZE,
+      kind: 'dynamic',
+      timeoutMs: SEEN_TIMEOUT_MS,
+    }),
+    newSet({ table: TABLE, name: OWN, id: 3, addresses: 1, size: 1024, kind: 'static' }),
+    ...common('input'),
+    ...common('output'),
+    appendedRule(
+      TABLE,
+      'output',
+      meta(META.l4proto),
+      compare('equal', Uint8Array.of(ICMPV6)),
+      payload(HEADER.transport, 0, 1),
+      ...between(ROUTER_SOLICITATION, REDIRECT),
+      accept(),
+    ),
+    appendedRule(TABLE, 'output', destination(1), compare('equal', Uint8Array.of(0xff)), accept()), // multicast
+    appendedRule(
+      TABLE,
+      'output',
+      destination(2),
+      masked(Uint8Array.of(0xff, 0xc0)),
+      compare('equal', Uint8Array.of(0xfe, 0x80)),
+      accept(),
+    ),
+    appendedRule(TABLE, 'output', pair, lookup(OWN), update(SEEN, SEEN_TIMEOUT_MS)),
+  ];
+}
+
+const REMEDY: Readonly<Record<string, string>> = {
+  EPERM: 'run with the capability CAP_NET_ADMIN, and not beside another locid in the same network namespace',
+  EEXIST: `another program has made a table ip6 ${TABLE}: remove it with \`nft delete table ip6 ${TABLE}\``,
+  EOPNOTSUPP: 'the kernel is too old for tables with an owner: Linux 5.12 is needed',
+};
+
+function explained(error: unknown): unknown {
+  if (!(error instanceof LociError) || error.code === 'nf-tables' || error.code === 'addon-missing') return error;
+  const remedy =
+    REMEDY[error.code] ?? 'load it with `modprobe nf_tables`, or build the kernel with CONFIG_NF_TABLES_IPV6';
+  return new LociError('nf-tables', `packets cannot be observed by nf_tables (${error.code}): ${remedy}`, {
+    cause: error,
+  });
+}
