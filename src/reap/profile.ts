@@ -68,6 +68,6 @@ export const FAST: ReapProfile = {
   sendSpread: [1, 1.02],
   pollAllowanceMs: 0,
   initialProbeMs: 12,
-  graceMs: 13,
+  graceMs: 12,
   testIntervalMs: 500,
 };
