@@ -57,11 +57,18 @@ describe('the command line of the demonstration', () => {
     ['an unknown option', ['--colour', '--json']],
     ['HIP, which is not there yet', ['--protocol', 'hip', '--json']],
     ['mobility, which needs HIP', ['--failure', 'mobility', '--json']],
-    ['the simulator, which is not there yet', ['--simulate', '--json']],
+    ['to hold what is only simulated', ['--simulate', '--hold', '--json']],
   ])('refuses %s with status 2 and one document', (_, args) => {
     const { status, stdout } = demo(...args);
     expect(status).toBe(2);
     expect(Failed.parse(JSON.parse(stdout)).error.code).toBe('usage');
+  });
+
+  it('simulates without any privilege, and says that it did', () => {
+    const { status, stdout } = demo('--simulate', '--failure', 'linkdown', '--rate', '20', '--json');
+    expect(status).toBe(0);
+    const report = z.looseObject({ mode: z.string(), ok: z.boolean() }).parse(JSON.parse(stdout));
+    expect(report).toMatchObject({ mode: 'simulated', ok: true });
   });
 
   it('prints its help with status 0', () => {

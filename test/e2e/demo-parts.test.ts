@@ -54,7 +54,7 @@ describe('the report', () => {
   const options = { failure: 'blackhole', cause: 'admin', profile: 'fast', rate: 200, seed: 1, loci: true } as const;
 
   it('takes the median and the maximum over the runs', () => {
-    const report = reportOf(options, [run(10, 30), run(20, 90), run(14, 60)]);
+    const report = reportOf('tun', options, [run(10, 30), run(20, 90), run(14, 60)]);
     expect(report.median).toEqual({ udpGapMs: 14, tcpStallMs: 60, detectMs: 10, recoverMs: 20 });
     expect(report.max).toMatchObject({ udpGapMs: 20, tcpStallMs: 90 });
     expect(report.ok).toBe(true);
@@ -63,10 +63,10 @@ describe('the report', () => {
 
   it('is not ok when one run is not, and leaves unknown figures out', () => {
     const broken = run(1, 1, { ok: false, reason: 'why', tcp: null, udp: null, detectMs: null, recoverMs: null });
-    const report = reportOf(options, [broken, run(10, 30)]);
+    const report = reportOf('tun', options, [broken, run(10, 30)]);
     expect(report.ok).toBe(false);
     expect(report.median.udpGapMs).toBe(10);
-    expect(reportOf(options, [broken]).median.detectMs).toBeNull();
+    expect(reportOf('tun', options, [broken]).median.detectMs).toBeNull();
   });
 });
 

@@ -2,7 +2,7 @@ import type { RunResult } from './measure.ts';
 import type { DemoOptions } from './options.ts';
 
 /** What people read before anything happens. */
-export function introduction({ rate, profile, loci }: DemoOptions): readonly string[] {
+export function introduction({ rate, profile, loci }: DemoOptions, simulated: boolean): readonly string[] {
   return [
     '',
     loci ? 'Loci: connections that outlive their path' : 'The same demonstration without Loci',
@@ -11,7 +11,8 @@ export function introduction({ rate, profile, loci }: DemoOptions): readonly str
     `    client ──┤                ├── server   streams TCP at ${String(rate)} Mbit/s. Both are ordinary: plain`,
     '             └── provider 2 ──┘        sockets, nothing of Loci. Then provider 1 breaks.',
     '',
-    ...(loci ? [`    locid runs on both hosts, profile ${profile}. Times are relative to the failure.`] : []),
+    ...(simulated ? ['    SIMULATED: in virtual time, with programs and links that exist in memory only.'] : []),
+    ...(loci ? [`    Loci runs on both hosts, profile ${profile}. Times are relative to the failure.`] : []),
   ];
 }
 

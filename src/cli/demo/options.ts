@@ -56,6 +56,9 @@ export function parseOptions(args: readonly string[]): DemoOptions | undefined {
       `${failure === 'mobility' ? 'mobility' : 'HIP'} is not supported yet; use --protocol shim6`,
     );
   }
+  if (values.simulate && (values.hold || withoutLoci || values.pcap !== undefined)) {
+    throw new LociError('usage', 'the simulator has nothing to hold, to capture or to leave out');
+  }
   return {
     ...values,
     loci: !withoutLoci,

@@ -14,7 +14,7 @@ interface Figures {
 
 /** The one document of `npm run --silent demo -- … --json`. */
 export interface DemoReport {
-  readonly mode: 'tun';
+  readonly mode: 'tun' | 'simulated';
   readonly protocol: 'shim6';
   readonly failure: string;
   readonly profile: string;
@@ -27,9 +27,13 @@ export interface DemoReport {
 }
 
 /** Sums up the runs of one failure. */
-export function reportOf({ failure, profile }: RunOptions, runs: readonly RunResult[]): DemoReport {
+export function reportOf(
+  mode: DemoReport['mode'],
+  { failure, profile }: RunOptions,
+  runs: readonly RunResult[],
+): DemoReport {
   return {
-    mode: 'tun',
+    mode,
     protocol: 'shim6',
     failure,
     profile,

@@ -22,6 +22,9 @@ const CAUSES: Readonly<Record<string, string>> = {
   application: 'the application complains',
 };
 
+/** Where an address tells its provider: in namespaces, and in the simulator. */
+const PROVIDER = /^2001:db8:(?:([12])|[ab]([123])):/;
+
 /** Tells a run line by line, with times relative to the failure. Needs nothing of a terminal but lines. */
 export class Timeline {
   readonly #screen: Screen;
@@ -108,9 +111,10 @@ function noticedWords(event: Noticed): string | undefined {
 /** The providers that a pair crosses; an inbound pair is told from the side of the sender. */
 function pathOf(pair: Pair | undefined, direction: 'outbound' | 'inbound' = 'outbound'): string {
   if (pair === undefined) return 'its path';
-  const [near, far] = (direction === 'outbound' ? pair : [pair[1], pair[0]]).map(
-    (address) => /^2001:db8:([12]):/.exec(address)?.[1] ?? '?',
-  );
+  const [near, far] = (direction === 'outbound' ? pair : [pair[1], pair[0]]).map((address) => {
+    const [, number, simulated = '?'] = PROVIDER.exec(address) ?? [];
+    return number ?? (simulated === '3' ? '1' : simulated); // the simulator renumbers to 3
+  });
   return near === far ? `provider ${String(near)}` : `providers ${String(near)} and ${String(far)}`;
 }
 
