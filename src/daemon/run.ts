@@ -1,7 +1,38 @@
+import { Host } from '../host/host.ts';
+import type { HostEvent } from '../host/events.ts';
+import type { HostLocator, HostSettings } from '../host/host-io.ts';
+import { nodeCrypto } from '../node/crypto.ts';
 import { LociError } from '../node/error.ts';
+import { Interception } from '../node/interception.ts';
+import { DEFAULT_NUMBERS } from '../node/interception-numbers.ts';
+import type { InterceptionNumbers } from '../node/interception-numbers.ts';
+import { LocatorMonitor } from '../node/locators.ts';
+import type { LocatorChange } from '../node/locators.ts';
+import { NetlinkSocket } from '../node/netlink.ts';
+import type { LocalLocator } from '../node/network-picture.ts';
+import { PacketObservation } from '../node/nftables.ts';
+import { Observation } from '../node/observation.ts';
+import { OwnAddresses } from '../node/own-addresses.ts';
+import { Icmpv6Socket, RawReceiver, RawSender } from '../node/packets.ts';
+import { systemRandom } from '../node/random.ts';
+import { Shell } from '../node/shell.ts';
+import { TunDevice } from '../node/tun.ts';
+import { prefixOf, sameOctets } from '../wire/address.ts';
+import { SHIM6 } from '../wire/ipv6.ts';
+import type { Instant } from '../wire/time.ts';
 import type { Config } from './config.ts';
+import { identifierFor, identityOf } from './identity.ts';
+import { signerOf } from './keys.ts';
+import type { IdentityKey } from './keys.ts';
 import type { Log } from './log.ts';
+import { Policy } from './policy.ts';
 import type { Control } from './protocol.ts';
+import { KernelRouting, tunMtu } from './routing.ts';
+import { interfaceSelected } from './selection.ts';
+import { DaemonView } from './view.ts';
+
+/** How often pairs without a context are looked at. */
+const DISCOVERY_MS = 200;
 
 /** A daemon at work. */
 export interface Running {
@@ -10,8 +41,215 @@ export interface Running {
   close(): Promise<void>;
 }
 
-/** Take over the machine's Shim6 traffic as `config` says. */
-export function run(config: Config, log: Log): Promise<Running> {
-  log.debug({ profile: config.profile }, 'starting');
-  return Promise.reject(new LociError('internal', 'the daemon loop is not part of this build'));
+/** Milliseconds on CLOCK_MONOTONIC. */
+export function monotonic(): Instant {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
+/** Take over the machine's Shim6 traffic as `config` says. Throws a `LociError`, and leaves the machine as it was then. */
+export async function run(config: Config, log: Log): Promise<Running> {
+  const key = await identityOf(config, log);
+  const closers: (() => void)[] = [];
+  try {
+    return new Daemon(config, log, key, closers);
+  } catch (error) {
+    for (const close of closers.reverse()) close();
+    throw error;
+  }
+}
+
+class Daemon implements Running {
+  readonly control: Control;
+  readonly #log: Log;
+  readonly #key: IdentityKey;
+  readonly #closers: (() => void)[];
+  readonly #monitor: LocatorMonitor;
+  readonly #own: OwnAddresses;
+  readonly #interception: Interception;
+  readonly #routing: KernelRouting;
+  readonly #counters: PacketObservation;
+  readonly #sender: RawSender;
+  readonly #host: Host;
+  readonly #shell: Shell;
+  readonly #view: DaemonView;
+  #policy: Policy;
+
+  constructor(config: Config, log: Log, key: IdentityKey, closers: (() => void)[]) {
+    this.#log = log;
+    this.#key = key;
+    this.#closers = closers;
+    this.#policy = new Policy(config.policy);
+    const route = this.#open(NetlinkSocket.open('route'));
+    const monitor = this.#open(LocatorMonitor.open((name) => interfaceSelected(config, name), monotonic));
+    this.#monitor = monitor;
+    if (this.#locators().length === 0) {
+      throw new LociError(
+        'addresses',
+        'no interface has an IPv6 address with a /64 prefix; wait for a router advertisement, or set one with ip addr',
+      );
+    }
+    const mtu = tunMtu(this.#locators());
+    const tun = this.#open(TunDevice.open(config.tun.name, mtu));
+    const onProblem = (problem: LociError): void => {
+      log.warn({ code: problem.code }, problem.message);
+    };
+    this.#interception = this.#open(
+      Interception.open({
+        route,
+        picture: monitor.picture,
+        tunIndex: tun.index,
+        numbers: numbersOf(config),
+        rtoMinMs: config.interception.rtoMinMs,
+        onProblem,
+      }),
+    );
+    this.#own = this.#open(
+      new OwnAddresses({
+        route,
+        picture: monitor.picture,
+        formAddress: (prefix, count) => identifierFor(key, prefix, count)?.address,
+        onProblem,
+      }),
+    );
+    this.#counters = this.#open(PacketObservation.open({ tunIndex: tun.index, mark: config.interception.mark }));
+    this.#routing = new KernelRouting(this.#interception, () => this.#locators());
+    const receiver = this.#open(RawReceiver.open(SHIM6));
+    const icmp = this.#open(Icmpv6Socket.open());
+    this.#sender = this.#open(new RawSender(config.interception.mark));
+    const settings = settingsOf(config);
+    this.#host = new Host(
+      {
+        crypto: nodeCrypto,
+        random: systemRandom,
+        signer: signerOf(key),
+        settings,
+        admits: (peer) => this.#policy.admits(peer),
+      },
+      monotonic(),
+    );
+    this.#shell = this.#open(
+      new Shell(
+        this.#host,
+        {
+          tun,
+          receiver,
+          icmp,
+          sender: this.#sender,
+          observation: new Observation(this.#counters),
+          routing: this.#routing,
+          now: monotonic,
+          onEvent: (event) => {
+            this.#tell(event);
+          },
+        },
+        mtu + 8,
+      ),
+    );
+    this.#view = new DaemonView(config.profile, this.#host, this.#shell, monotonic);
+    this.control = this.#view;
+    monitor.onChange((change) => {
+      this.#follow(change);
+    });
+    this.#follow({ locators: monitor.locators, departed: [] });
+    const discovery = setInterval(() => {
+      this.#discover();
+    }, DISCOVERY_MS);
+    closers.push(() => {
+      clearInterval(discovery);
+    });
+  }
+
+  reload(config: Config): void {
+    this.#policy = new Policy(config.policy);
+    this.#host.configure(settingsOf(config));
+    this.#interception.setRtoMin(config.interception.rtoMinMs);
+  }
+
+  close(): Promise<void> {
+    for (const close of this.#closers.reverse()) close();
+    return Promise.resolve();
+  }
+
+  #open<T extends { close(): void }>(opened: T): T {
+    this.#closers.push(() => {
+      opened.close();
+    });
+    return opened;
+  }
+
+  #locators(): LocalLocator[] {
+    return this.#monitor.locators;
+  }
+
+  /** Links, addresses or routes changed. */
+  #follow(change: LocatorChange): void {
+    this.#own.update(change);
+    const ours = change.locators.filter((locator) => this.#isOurs(locator));
+    this.#interception.setLocators(ours);
+    this.#routing.follow();
+    for (const gone of change.departed) this.#sender.release(gone.address);
+    const locators = ours.flatMap((locator) => this.#hostLocator(locator));
+    this.#counters.setOwn(locators.map((locator) => locator.address));
+    this.#shell.input({ type: 'locators', locators });
+  }
+
+  #isOurs(locator: LocalLocator): boolean {
+    return this.#own.all.some((own) => own.index === locator.index && sameOctets(own.address, locator.address));
+  }
+
+  #hostLocator(locator: LocalLocator): HostLocator[] {
+    const own = this.#own.all.find((one) => sameOctets(one.address, locator.address));
+    const identifier = own && identifierFor(this.#key, prefixOf(own.address), own.collisionCount);
+    if (identifier === undefined || locator.dadFailed) return [];
+    return [
+      {
+        address: locator.address,
+        state: locator.state,
+        operational: locator.linkUp,
+        interface: locator.interface,
+        parameters: identifier.parameters,
+        method: this.#key.kind,
+      },
+    ];
+  }
+
+  /** Which pairs without a context have enough traffic for one? */
+  #discover(): void {
+    const now = monotonic();
+    this.#counters.seen((octets, at, packets) => {
+      const ulids = { local: octets.slice(at, at + 16), peer: octets.slice(at + 16, at + 32) };
+      if (this.#host.contexts.of(ulids) !== undefined || !this.#policy.isDue(ulids, packets, now)) return;
+      this.#shell.input({ type: 'open', ulids });
+    });
+  }
+
+  #tell(event: HostEvent): void {
+    const { event: what, ...fields } = event;
+    if (what === 'warning' || what === 'selected' || what === 'suspect') this.#log.info(fields, what);
+    else this.#log.debug(fields, what);
+    this.#view.publish(event);
+  }
+}
+
+function numbersOf({ interception }: Config): InterceptionNumbers {
+  return {
+    ...DEFAULT_NUMBERS,
+    divertPreference: interception.ownPreference,
+    unboundPreference: interception.peerPreference,
+    divertTable: interception.table,
+    locatorPreference: interception.locatorPreference,
+    locatorTable: interception.locatorTable,
+    mark: interception.mark,
+  };
+}
+
+function settingsOf(config: Config): HostSettings {
+  const { returnAfterSeconds, probeBudget, sendTimeoutMs } = config.detection;
+  return {
+    profile: config.profile,
+    idleMs: config.policy.idleMinutes * 60_000,
+    returnAfterMs: returnAfterSeconds === 0 ? Number.POSITIVE_INFINITY : returnAfterSeconds * 1000,
+    probeBudget,
+    sendTimeoutMs,
+  };
 }

@@ -44,11 +44,8 @@ export interface Gateway {
   readonly index: number;
 }
 
-/** Which interfaces count: those listed, or all; minus those excluded. Loopback never does. */
-export interface InterfaceSelection {
-  readonly include?: readonly string[] | undefined;
-  readonly exclude?: readonly string[] | undefined;
-}
+/** Which interfaces count, by name. Loopback never does. */
+export type InterfaceSelection = (name: string) => boolean;
 
 interface Held extends AddressMessage {
   readonly at: Instant;
@@ -212,9 +209,8 @@ export function isUp(link: LinkMessage): boolean {
   return (link.flags & IFF_UP) !== 0 && (link.flags & IFF_LOWER_UP) !== 0 && link.carrier !== false;
 }
 
-function isSelected(link: LinkMessage, { include, exclude }: InterfaceSelection): boolean {
-  if ((link.flags & IFF_LOOPBACK) !== 0 || link.name === undefined) return false;
-  return (include === undefined || include.includes(link.name)) && exclude?.includes(link.name) !== true;
+function isSelected(link: LinkMessage, selection: InterfaceSelection): boolean {
+  return (link.flags & IFF_LOOPBACK) === 0 && link.name !== undefined && selection(link.name);
 }
 
 function stateOf(flags: number): LocalLocator['state'] {

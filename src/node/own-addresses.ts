@@ -40,8 +40,8 @@ export interface OwnAddress {
 export interface OwnAddressesOptions {
   readonly route: NetlinkExchange;
   readonly picture: NetworkPicture;
-  /** The CGA of this host for a prefix of 8 octets, RFC 3972 §4. */
-  readonly formAddress: (prefix: Uint8Array, collisionCount: number) => Address;
+  /** The CGA of this host for a prefix of 8 octets, RFC 3972 §4; `undefined` when its key has none there (RFC 5535). */
+  readonly formAddress: (prefix: Uint8Array, collisionCount: number) => Address | undefined;
   /** Something that the operator should know. */
   readonly onProblem: (problem: LociError) => void;
 }
@@ -126,7 +126,7 @@ export class OwnAddresses {
     for (const locator of this.#locators) {
       if (locator.prefixLength !== 64 || locator.dadFailed || locator.validLifetimeSeconds < 1) continue;
       const prefix = prefixOf(locator.address);
-      if (this.#isOurs(locator, prefix)) continue;
+      if (this.#isOurs(locator, prefix) || this.#candidates(locator.index, prefix).length === 0) continue;
       const key = entryKey(locator.index, prefix);
       const other = wanted.get(key);
       wanted.set(key, {
@@ -147,7 +147,8 @@ export class OwnAddresses {
   #candidates(index: number, prefix: Uint8Array): readonly Address[] {
     const entry = this.#entries.get(entryKey(index, prefix));
     if (entry !== undefined) return entry.candidates;
-    return Array.from({ length: COLLISIONS }, (_, count) => this.#options.formAddress(prefix, count));
+    const counts = Array.from({ length: COLLISIONS }, (_, count) => count);
+    return counts.flatMap((count) => this.#options.formAddress(prefix, count) ?? []);
   }
 
   #begin(key: string, want: Wanted): void {

@@ -1,0 +1,63 @@
+import { pairKey } from '../locators/pair.ts';
+import type { LocatorPair } from '../locators/pair.ts';
+import type { Interception } from '../node/interception.ts';
+import type { LocalLocator } from '../node/network-picture.ts';
+import type { Routing } from '../node/shell.ts';
+import { sameOctets } from '../wire/address.ts';
+import type { Address } from '../wire/address.ts';
+import { IPV6_MINIMUM_MTU } from '../wire/ipv6.ts';
+
+/** RFC 5533 §15.4: the payload extension header takes 8 octets of every packet. */
+const PAYLOAD_HEADER_LENGTH = 8;
+
+/** The largest packet that may enter the TUN device, so that it still fits through every locator's link when tagged. */
+export function tunMtu(locators: readonly LocalLocator[]): number {
+  const smallest = Math.min(9_000, ...locators.map((locator) => locator.mtu));
+  return Math.max(IPV6_MINIMUM_MTU, smallest - PAYLOAD_HEADER_LENGTH);
+}
+
+/** Performs what the host wants done to the kernel's routing, and keeps identifiers alive whose address has gone. */
+export class KernelRouting implements Routing {
+  readonly #interception: Interception;
+  readonly #locators: () => readonly LocalLocator[];
+  readonly #diverted = new Map<string, LocatorPair>();
+  readonly #peers = new Map<string, readonly Address[]>();
+
+  constructor(interception: Interception, locators: () => readonly LocalLocator[]) {
+    this.#interception = interception;
+    this.#locators = locators;
+  }
+
+  divert(ulids: LocatorPair): void {
+    this.#diverted.set(pairKey(ulids), ulids);
+    if (!this.#isSafe(ulids.local)) this.#interception.keepIdentifier(ulids.local);
+    this.#interception.divert(ulids.local, ulids.peer, { mtu: tunMtu(this.#locators()), unbound: true });
+  }
+
+  restore(ulids: LocatorPair): void {
+    this.#diverted.delete(pairKey(ulids));
+    this.#interception.undivert(ulids.local, ulids.peer);
+    const stillNeeded = [...this.#diverted.values()].some((other) => sameOctets(other.local, ulids.local));
+    if (!stillNeeded && this.#isSafe(ulids.local)) this.#interception.releaseIdentifier(ulids.local);
+  }
+
+  peer(ulids: LocatorPair, locators: readonly Address[]): void {
+    const key = pairKey(ulids);
+    const before = this.#peers.get(key) ?? [];
+    this.#interception.establish(locators); // first, so that what stays is not taken away in between
+    this.#interception.release(before);
+    if (locators.length === 0) this.#peers.delete(key);
+    else this.#peers.set(key, locators);
+  }
+
+  /** The addresses changed: an identifier in use whose own is about to go, or gone, gets one on the TUN device. */
+  follow(): void {
+    for (const { local } of this.#diverted.values()) if (!this.#isSafe(local)) this.#interception.keepIdentifier(local);
+  }
+
+  #isSafe(identifier: Address): boolean {
+    return this.#locators().some(
+      (locator) => locator.state === 'preferred' && locator.linkUp && sameOctets(locator.address, identifier),
+    );
+  }
+}

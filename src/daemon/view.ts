@@ -1,0 +1,80 @@
+import type { HostEvent, PairText } from '../host/events.ts';
+import type { Host } from '../host/host.ts';
+import { showContexts, showLocators, showPaths } from '../host/show.ts';
+import type { ContextSnapshot, LocatorSnapshot, PathSnapshot } from '../host/snapshot.ts';
+import { samePair } from '../locators/pair.ts';
+import type { Shell } from '../node/shell.ts';
+import { parseAddress } from '../wire/address.ts';
+import type { Instant } from '../wire/time.ts';
+import type { Profile } from './config.ts';
+import type { Control, StatusSnapshot } from './protocol.ts';
+import { VERSION } from './version.ts';
+
+/** What the control socket shows of a host at work. */
+export class DaemonView implements Control {
+  readonly #profile: Profile;
+  readonly #host: Host;
+  readonly #shell: Shell;
+  readonly #now: () => Instant;
+  readonly #started: Instant;
+  readonly #listeners = new Set<(event: HostEvent) => void>();
+
+  constructor(profile: Profile, host: Host, shell: Shell, now: () => Instant) {
+    this.#profile = profile;
+    this.#host = host;
+    this.#shell = shell;
+    this.#now = now;
+    this.#started = now();
+  }
+
+  publish(event: HostEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  status(): StatusSnapshot {
+    const contexts: Record<string, number> = {};
+    for (const { context } of this.#host.contexts) contexts[context.state] = (contexts[context.state] ?? 0) + 1;
+    const { locators } = this.#host;
+    return {
+      version: VERSION,
+      pid: process.pid,
+      uptimeMs: Math.round(this.#now() - this.#started),
+      profile: this.#profile,
+      mode: 'tun',
+      contexts,
+      locators: { total: locators.length, operational: locators.filter((locator) => locator.operational).length },
+      counters: { packets: { ...this.#shell.packets }, drops: Object.fromEntries(this.#host.drops) },
+      loopLagMs: { ...this.#shell.lag },
+    };
+  }
+
+  contexts(): ContextSnapshot[] {
+    return showContexts(this.#host, this.#now());
+  }
+
+  locators(): LocatorSnapshot[] {
+    return showLocators(this.#host);
+  }
+
+  paths(): PathSnapshot[] {
+    return showPaths(this.#host, this.#now());
+  }
+
+  subscribe(listener: (event: HostEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
+
+  close(ulids: PairText | undefined): number {
+    const wanted = ulids?.map((text) => parseAddress(text));
+    const [local, peer] = wanted ?? [];
+    const closed = [...this.#host.contexts].filter(
+      (context) =>
+        ulids === undefined || (local !== undefined && peer !== undefined && samePair(context.ulids, { local, peer })),
+    );
+    for (const context of closed) this.#shell.input({ type: 'close', ulids: context.ulids });
+    return closed.length;
+  }
+}

@@ -1,0 +1,248 @@
+import type { Host } from '../host/host.ts';
+import type { HostEvent } from '../host/events.ts';
+import type { HostEffect, HostInput } from '../host/host-io.ts';
+import { batch, ERROR, FIELDS, HEADROOM, LENGTH, OFFSET, SOCKET } from '../host/ports.ts';
+import type { Batch, PacketReceiver, PacketSender, Tun } from '../host/ports.ts';
+import { pairKey } from '../locators/pair.ts';
+import type { LocatorPair } from '../locators/pair.ts';
+import { SHIM6 } from '../wire/ipv6.ts';
+import type { Address } from '../wire/address.ts';
+import { NEVER } from '../wire/time.ts';
+import type { Instant } from '../wire/time.ts';
+import { errorName } from './error.ts';
+import type { Observation } from './observation.ts';
+import { TUN_STRIDE } from './tun.ts';
+
+/** Batches per wake-up and descriptor: enough to keep up, few enough that timers stay punctual. */
+const ROUNDS = 4;
+const TUN_SLOTS = 16;
+const RAW_SLOTS = 64;
+const RAW_STRIDE = 2048 + 2 * HEADROOM;
+const LARGE_STRIDE = 9216 + 2 * HEADROOM;
+const CONTROL_STRIDE = 2048;
+
+/** Being late by less than this is ordinary. */
+const LAG_MS = 4;
+
+/** What the shell does to the kernel's routing for the host. */
+export interface Routing {
+  divert(ulids: LocatorPair): void;
+  restore(ulids: LocatorPair): void;
+  peer(ulids: LocatorPair, locators: readonly Address[]): void;
+}
+
+export interface ShellPorts {
+  readonly tun: Tun;
+  readonly receiver: PacketReceiver;
+  readonly icmp: PacketReceiver;
+  readonly sender: PacketSender;
+  readonly observation: Observation;
+  readonly routing: Routing;
+  /** Milliseconds on the monotonic clock. */
+  readonly now: () => Instant;
+  readonly onEvent: (event: HostEvent) => void;
+}
+
+/** The one loop: wait for packet, command or deadline; `handle`; perform the effects; arm one timer. */
+export class Shell {
+  readonly #host: Host;
+  readonly #ports: ShellPorts;
+  readonly #fromTun: Batch = batch(TUN_SLOTS, TUN_STRIDE);
+  readonly #fromWire: Batch;
+  readonly #errors: Batch = batch(8, CONTROL_STRIDE);
+  readonly #control: Batch = batch(1, CONTROL_STRIDE);
+  #timer: NodeJS.Timeout | undefined;
+  #armedFor: Instant = NEVER;
+  #isClosed = false;
+  readonly packets: { tunIn: number; tunOut: number; rawIn: number; rawOut: number; sendErrors: number } = {
+    tunIn: 0,
+    tunOut: 0,
+    rawIn: 0,
+    rawOut: 0,
+    sendErrors: 0,
+  };
+  readonly lag: { last: number; max: number } = { last: 0, max: 0 };
+
+  /** `mtu`: the largest packet that a locator's link can bring. */
+  constructor(host: Host, ports: ShellPorts, mtu: number) {
+    this.#host = host;
+    this.#ports = ports;
+    this.#fromWire = batch(RAW_SLOTS, mtu > 2048 ? Math.max(LARGE_STRIDE, (mtu + 3 * HEADROOM) & ~63) : RAW_STRIDE);
+    ports.tun.onReadable(() => {
+      this.#outbound();
+    });
+    ports.receiver.onReadable(() => {
+      this.#inbound();
+    });
+    ports.icmp.onReadable(() => {
+      this.#icmp();
+    });
+    this.#arm();
+  }
+
+  /** Something happened: tell the host and do what it says. */
+  input(input: HostInput): void {
+    this.#perform(this.#host.handle(input, this.#ports.now()));
+    this.#arm();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** Packets that the kernel diverted: rewrite and send. */
+  #outbound(): void {
+    const { tun, sender } = this.#ports;
+    let carried = 0;
+    for (let round = 0; round < ROUNDS; round++) {
+      const count = tun.read(this.#fromTun);
+      if (count === 0) break;
+      carried += count;
+      this.packets.tunIn += count;
+      this.#host.fastPath.outbound(this.#fromTun, count, (locator) => sender.descriptor(locator));
+      sender.send(this.#fromTun, count);
+      this.packets.rawOut += count;
+      this.#reportErrors(this.#fromTun, count);
+      if (count < this.#fromTun.slots) break;
+    }
+    if (carried > 0) this.#keepWatching();
+  }
+
+  /** Shim6 packets from the wire: tagged ones go to their programs, the rest to the host. */
+  #inbound(): void {
+    const { tun, receiver } = this.#ports;
+    let carried = 0;
+    for (let round = 0; round < ROUNDS; round++) {
+      const count = receiver.receive(this.#fromWire);
+      if (count === 0) break;
+      this.packets.rawIn += count;
+      const ready = this.#host.fastPath.inbound(this.#fromWire, count, (packet) => {
+        this.#perform(this.#host.handle({ type: 'control', packet }, this.#ports.now()));
+      });
+      carried += ready;
+      if (ready > 0) this.packets.tunOut += tun.write(this.#fromWire, ready);
+      if (count < this.#fromWire.slots) break;
+    }
+    if (carried > 0) this.#keepWatching();
+    this.#arm();
+  }
+
+  /** What the fast path counted is taken in with the next poll. */
+  #keepWatching(): void {
+    this.#ports.observation.keepActive(this.#ports.now());
+    this.#arm();
+  }
+
+  #icmp(): void {
+    const { slab, meta } = this.#errors;
+    const count = this.#ports.icmp.receive(this.#errors);
+    for (let slot = 0; slot < count; slot++) {
+      const start = meta[slot * FIELDS + OFFSET] ?? 0;
+      this.input({ type: 'icmp', octets: slab.slice(start, start + (meta[slot * FIELDS + LENGTH] ?? 0)) });
+    }
+  }
+
+  #wake(): void {
+    const now = this.#ports.now();
+    const late = now - this.#armedFor;
+    this.lag.last = Math.max(0, late);
+    this.lag.max = Math.max(this.lag.max, late);
+    this.#armedFor = NEVER;
+    if (late > LAG_MS) this.#perform(this.#host.handle({ type: 'lag', ms: late }, now));
+    this.#inbound(); // what waits in the sockets is not silence
+    this.#icmp();
+    this.#observe();
+    this.#perform(this.#host.handle({ type: 'tick' }, this.#ports.now()));
+    this.#arm();
+  }
+
+  #observe(): void {
+    this.#ports.observation.poll(this.#ports.now(), (ulids, sent, heard) => {
+      this.#perform(this.#host.handle({ type: 'traffic', ulids, sent, heard }, this.#ports.now()));
+    });
+  }
+
+  #arm(): void {
+    if (this.#isClosed) return;
+    const due = Math.min(this.#host.deadline, this.#ports.observation.deadline);
+    if (due >= this.#armedFor) return;
+    clearTimeout(this.#timer);
+    this.#armedFor = due;
+    this.#timer = setTimeout(
+      () => {
+        this.#wake();
+      },
+      Math.max(0, due - this.#ports.now()),
+    );
+  }
+
+  #perform(effects: readonly HostEffect[]): void {
+    for (const effect of effects) {
+      switch (effect.type) {
+        case 'transmit':
+          this.#transmit(effect.source, effect.destination, effect.octets);
+          break;
+        case 'watch':
+          this.#ports.observation.watch(effect.ulids);
+          break;
+        case 'unwatch':
+          this.#ports.observation.unwatch(effect.ulids);
+          break;
+        case 'divert':
+          this.#ports.routing.divert(effect.ulids);
+          break;
+        case 'restore':
+          this.#ports.routing.restore(effect.ulids);
+          break;
+        case 'peer':
+          this.#ports.routing.peer(effect.ulids, effect.locators);
+          break;
+        case 'event':
+          this.#ports.onEvent(effect.event);
+          break;
+      }
+    }
+  }
+
+  #transmit(source: Address, destination: Address, octets: Uint8Array): void {
+    const { slab, meta } = this.#control;
+    meta.fill(0);
+    slab.set([0x60, 0, 0, 0, octets.length >> 8, octets.length & 0xff, SHIM6, 64], HEADROOM);
+    slab.set(source, HEADROOM + 8);
+    slab.set(destination, HEADROOM + 24);
+    slab.set(octets, HEADROOM + 40);
+    meta[OFFSET] = HEADROOM;
+    meta[LENGTH] = 40 + octets.length;
+    meta[SOCKET] = this.#ports.sender.descriptor(source);
+    this.#ports.sender.send(this.#control, 1);
+    if ((meta[ERROR] ?? 0) !== 0) this.packets.sendErrors++;
+  }
+
+  /** The first refusal of each pair in a batch; the host decides what it means. */
+  #reportErrors(sent: Batch, count: number): void {
+    const { slab, meta } = sent;
+    let reported: string | undefined;
+    for (let slot = 0; slot < count; slot++) {
+      const error = meta[slot * FIELDS + ERROR] ?? 0;
+      if (error === 0) continue;
+      this.packets.sendErrors++;
+      const start = meta[slot * FIELDS + OFFSET] ?? 0;
+      const pair = { local: slab.slice(start + 8, start + 24), peer: slab.slice(start + 24, start + 40) };
+      if (pairKey(pair) === reported) continue;
+      reported = pairKey(pair);
+      const name = errorName(error);
+      if (PATH_ERRORS.has(name)) this.input({ type: 'send-error', pair, error: name });
+    }
+  }
+}
+
+/** Errors that speak of the path, not of a full queue or a packet's size. */
+const PATH_ERRORS: ReadonlySet<string> = new Set([
+  'ENETUNREACH',
+  'EHOSTUNREACH',
+  'ENETDOWN',
+  'EADDRNOTAVAIL',
+  'ENODEV',
+  'EACCES',
+]);
