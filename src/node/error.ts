@@ -79,6 +79,11 @@ export function errorText(error: unknown): string {
     .trim();
 }
 
+/** The name of a positive `errno`, such as `EPERM`. */
+export function errorName(errno: number): string {
+  return getSystemErrorMap().get(-errno)?.[0] ?? `E${String(errno)}`;
+}
+
 /** The error for a positive `errno` met while doing `what`; `code` is its name, such as `EPERM`. */
 export function systemError(errno: number, what: string, detail?: string): LociError {
   const [code, text] = getSystemErrorMap().get(-errno) ?? [`E${String(errno)}`, `error ${String(errno)}`];

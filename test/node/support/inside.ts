@@ -48,7 +48,8 @@ function locators(): unknown {
 
 const commands: Record<string, (...parameters: never[]) => unknown> = {
   monitor(include?: string[]) {
-    const opened = LocatorMonitor.open({ include, exclude: ['loci0'] }, () => performance.now());
+    const selects = (name: string): boolean => name !== 'loci0' && (include?.includes(name) ?? true);
+    const opened = LocatorMonitor.open(selects, () => performance.now());
     opened.onChange(() => changes.push({ at: Date.now(), locators: locators() }));
     monitor = opened;
   },
