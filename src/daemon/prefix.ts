@@ -6,12 +6,12 @@ const SUBNET_BITS = 64n;
 
 /** The octets of a subnet prefix such as `2001:db8:a:1::/64`; `undefined` for other lengths and for bits set beyond it. */
 export function parseSubnetPrefix(text: string): Uint8Array | undefined {
-  if (!Validator.isValidIPv6CidrNotation(text)[0]) return undefined;
+  const address = parseAddress(text.slice(0, Math.max(text.indexOf('/'), 0))); // first: ip-num lets an empty zone pass, then throws
+  if (address === undefined || !Validator.isValidIPv6CidrNotation(text)[0]) return undefined;
   const range = IPv6CidrRange.fromCidr(text);
-  const given = parseAddress(text.slice(0, text.indexOf('/')));
   const first = parseAddress(range.getFirst().toString());
-  if (range.getPrefix().getValue() !== SUBNET_BITS || given === undefined || first === undefined) return undefined;
-  return sameOctets(given, first) ? first.slice(0, PREFIX_LENGTH) : undefined;
+  if (range.getPrefix().getValue() !== SUBNET_BITS || first === undefined) return undefined;
+  return sameOctets(address, first) ? first.slice(0, PREFIX_LENGTH) : undefined;
 }
 
 export function formatSubnetPrefix(prefix: Uint8Array): string {
