@@ -28,6 +28,7 @@ const RTA_TABLE = 15;
 const RTA_PREF = 20;
 const RTA_EXPIRES = 23;
 const RTA_NH_ID = 30;
+const RTAX_LOCK = 1; // bits of the metrics that the kernel must not replace
 const RTAX_MTU = 2;
 const RTAX_RTO_MIN = 13;
 const USER_HZ = 100;
@@ -185,7 +186,10 @@ export function writeRoute(type: number, flags: number, route: RouteRequest): Ui
   if (route.expiresSeconds !== undefined) attributes.push(u32Attribute(RTA_EXPIRES, route.expiresSeconds));
   const metrics: Uint8Array[] = [];
   if (route.mtu !== undefined) metrics.push(u32Attribute(RTAX_MTU, route.mtu));
-  if (route.rtoMinMs !== undefined) metrics.push(u32Attribute(RTAX_RTO_MIN, route.rtoMinMs));
+  if (route.rtoMinMs !== undefined) {
+    // TCP looks at this metric only when it is locked
+    metrics.push(u32Attribute(RTAX_LOCK, 1 << RTAX_RTO_MIN), u32Attribute(RTAX_RTO_MIN, route.rtoMinMs));
+  }
   if (metrics.length > 0) attributes.push(nestedAttribute(RTA_METRICS, ...metrics));
   return request(type, NLM_F_ACK | flags, fixed, ...attributes);
 }
