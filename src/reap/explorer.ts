@@ -1,0 +1,150 @@
+import { samePair } from '../locators/pair.ts';
+import type { LocatorPair } from '../locators/pair.ts';
+import type { Instant } from '../wire/time.ts';
+import { Endpoint } from './endpoint.ts';
+import { Incident } from './incident.ts';
+import type { Cause, ReapEffect } from './input.ts';
+import type { SentProbe } from './sent-probes.ts';
+import { TRANSITIONS } from './transitions.ts';
+import type { ReapEvent } from './transitions.ts';
+
+/** Suspicion, exploration and choice: RFC 5534 §4.2, §4.3 and the table of §6. */
+export abstract class Explorer extends Endpoint {
+  protected react(
+    event: ReapEvent,
+    pair: LocatorPair,
+    now: Instant,
+    out: ReapEffect[],
+    at: Instant = now,
+    reported: readonly SentProbe[] = [],
+  ): void {
+    const reaction = TRANSITIONS[event][this.currentState];
+    if (reaction.select === true && !(this.hasGrace && this.currentState === 'Operational')) {
+      const chosen = this.choose(reported.filter((probe) => this.counts(probe)).map((probe) => probe.pair));
+      if (chosen !== undefined) this.select(chosen, this.incident?.cause ?? 'peer-exploring', now, out);
+      else if (this.isBound) return; // never back to Operational on a pair that is known to be dead
+    }
+    const before = this.currentState;
+    const next = reaction.next ?? before;
+    if (next === 'Exploring' && before !== 'Exploring') return this.suspect('send-timeout', 'suspecting', now, out);
+    if (reaction.probe !== undefined) this.reply(pair, reaction.probe, now, out); // before any list is cleared
+    if (next !== before) this.enter(next, now, out);
+    if (reaction.send === 'STOP') this.stopSend();
+    else if (reaction.send !== undefined && !this.timers.isRunning('hold')) {
+      this.startSend(reaction.send === 'RESTART' ? now : Math.max(at, this.heardAt), reaction.send === 'RESTART');
+    }
+    if (reaction.keepalive === 'STOP') this.keepalives.stop();
+    if (reaction.keepalive === 'START' && this.keepalives.start(now)) this.sendKeepalive(out);
+  }
+
+  /** Old reports say nothing about the pair that is suspected now. */
+  protected counts(probe: SentProbe): boolean {
+    return !samePair(probe.pair, this.currentPair) || (this.incident?.isFresh(probe) ?? true);
+  }
+
+  /** The exploration must not end on the current pair. */
+  protected get isBound(): boolean {
+    return (
+      this.currentState !== 'Operational' &&
+      (this.incident?.avoid !== undefined || !this.exploration.isUsable(this.currentPair))
+    );
+  }
+
+  protected suspect(
+    cause: Cause,
+    role: 'suspecting' | 'certain',
+    now: Instant,
+    out: ReapEffect[],
+    about = this.currentPair,
+    avoid?: LocatorPair,
+  ): void {
+    const wasOperational = this.currentState === 'Operational';
+    const provesSince = role === 'certain' ? now : (this.testedAt ?? now);
+    this.stopSend();
+    this.timers.stop('hold', 'nudge');
+    this.heard.clear();
+    const incident = new Incident(cause, role, now, provesSince);
+    this.incident = incident;
+    if (wasOperational) this.exploration.restart();
+    else this.exploration.rewind(); // §4.3: the back-off goes on
+    this.probedOn = undefined;
+    this.unwanted = avoid;
+    incident.avoid = avoid;
+    out.push({ type: 'suspect', cause, pair: about });
+    if (this.currentState !== 'Exploring') this.enter('Exploring', now, out);
+    this.round(now, out);
+    if (!this.hasGrace || incident.isCertain) return;
+    this.timers.set(
+      'hold',
+      incident.decideAt(this.currentPair, this.profile.graceMs, this.trips.answerTime(this.currentPair)),
+    );
+    this.timers.set('nudge', now + this.profile.graceMs / 3);
+  }
+
+  protected round(now: Instant, out: ReapEffect[]): void {
+    const incident = this.incident;
+    if (incident?.avoid !== undefined && this.exploration.rounds >= 2 * this.profile.initialProbes) {
+      incident.avoid = undefined; // nothing else works: better a pair that will go than none
+    }
+    const first = [this.currentPair];
+    if (this.profile.burst > 1 && this.currentState === 'InboundOk' && this.probedOn !== undefined) {
+      if (!samePair(this.probedOn, this.currentPair)) first.unshift(this.probedOn);
+    }
+    for (const pair of this.exploration.next(first, incident?.avoid)) this.probe(pair, this.currentState, now, out);
+    this.armProbe(now);
+  }
+
+  /** Evidence is being collected for a choice that is this host's own. */
+  protected get isCollecting(): boolean {
+    const incident = this.incident;
+    if (!this.hasGrace || incident === undefined || !incident.isSuspecting || incident.isCertain) return false;
+    return this.timers.isRunning('hold') || incident.isAnswered;
+  }
+
+  protected weigh(now: Instant, out: ReapEffect[]): void {
+    const incident = this.incident;
+    if (incident === undefined) return;
+    if (incident.clears(this.currentPair)) {
+      out.push({ type: 'false-alarm', pair: this.currentPair });
+      return this.conclude(this.currentPair, incident, now, out);
+    }
+    if (!incident.isAnswered) return;
+    const decideAt = incident.decideAt(this.currentPair, this.profile.graceMs, this.trips.answerTime(this.currentPair));
+    if (now >= decideAt) return this.decide(now, out);
+    if (!this.timers.isRunning('hold') && !incident.isConfirmed(this.currentPair)) this.nudge(now, out);
+    this.timers.set('hold', decideAt);
+  }
+
+  protected decide(now: Instant, out: ReapEffect[]): void {
+    const incident = this.incident;
+    if (incident === undefined) return;
+    const chosen = this.choose(incident.confirmed);
+    if (chosen !== undefined) return this.conclude(chosen, incident, now, out);
+    if (incident.isInboundHeard && this.currentState === 'Exploring') {
+      this.react('payload received', this.arrival ?? this.currentPair, now, out);
+    }
+  }
+
+  /** The end of an exploration with a grace: the pair is chosen, and the peer told what arrived from it. */
+  protected conclude(chosen: LocatorPair, incident: Incident, now: Instant, out: ReapEffect[]): void {
+    const isConfirmed = incident.isConfirmed(chosen);
+    this.select(chosen, incident.cause, now, out);
+    if (incident.isPeerContent) {
+      this.stopSend();
+      this.enter('Operational', now, out);
+      if (this.keepalives.start(now)) this.sendKeepalive(out);
+      return;
+    }
+    if (!incident.isInboundHeard) this.arrival = undefined; // the peer has to choose anew
+    this.probe(isConfirmed ? chosen : (this.probedOn ?? chosen), 'Operational', now, out);
+    this.enter('Operational', now, out);
+    this.keepalives.stop();
+    this.startSend(now, true);
+  }
+
+  protected nudge(now: Instant, out: ReapEffect[]): void {
+    if (this.incident?.isConfirmed(this.currentPair) === true) return;
+    this.probe(this.currentPair, this.currentState, now, out);
+    this.timers.set('nudge', now + this.profile.graceMs / 3);
+  }
+}
