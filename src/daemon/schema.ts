@@ -46,7 +46,7 @@ const file = z.strictObject({
   profile: z
     .enum(['fast', 'balanced', 'rfc'], { error: 'must be "fast", "balanced" or "rfc"' })
     .default('fast')
-    .describe('How quickly failures are noticed. Two Loci hosts agree on the slower of their profiles.'),
+    .describe('How quickly failures are noticed. With Shim6 hosts that are not Loci, the times of RFC 5534 hold.'),
   key_file: path
     .optional()
     .describe(
