@@ -1,5 +1,6 @@
 import type { Address } from '../wire/address.ts';
 import { addressKey } from '../wire/address.ts';
+import type { Instant } from '../wire/time.ts';
 import { LociError } from './error.ts';
 import { hostU32 } from './netlink/attributes.ts';
 import { accept, compare, HEADER, lookup, masked, META, meta, payload, update } from './netlink/nf-expressions.ts';
@@ -18,11 +19,13 @@ import { NetlinkSocket } from './netlink.ts';
 
 const TABLE = 'loci';
 const WATCH = 'watch';
+const ACTIVE = 'active';
 const SEEN = 'seen';
 const OWN = 'own';
 
 const WATCH_SIZE = 65536;
 const SEEN_SIZE = 16384;
+const QUIET_MS = 3000; // without a packet for so long, a watched pair is not listed until the next one
 const SEEN_TIMEOUT_MS = 60_000;
 const PRIORITY = -350; // before connection tracking and whatever drops
 
@@ -31,6 +34,7 @@ const SHIM6 = 140;
 const ICMPV6 = 58;
 const ROUTER_SOLICITATION = 133; // RFC 4861 §4: Neighbour Discovery is 133 to 137
 const REDIRECT = 137;
+const LOOPBACK = 1; // in every network namespace
 const SOURCE_AT = 8; // RFC 8200 §3
 const DESTINATION_AT = 24;
 const PAIR_LENGTH = 32;
@@ -51,13 +55,25 @@ export interface ObservationOptions {
   readonly mark: number;
 }
 
+/** What a watched pair has counted: `base` before it was last quiet, `listed` since. */
+interface Total {
+  base: number;
+  listed: number;
+  changedAt: Instant;
+}
+
 /**
  * Counts packets that the kernel sends and receives on its own path, by pair of addresses, in a table of nf_tables that
  * vanishes with this socket. What we send ourselves, Shim6 and HIP, and what goes through the TUN device is left out.
+ *
+ * The first packet of a watched pair puts it into the set `active`, where it counts; what is quiet is removed from there. So
+ * a poll costs by the pairs in use, however many are watched.
  */
 export class PacketObservation {
   readonly #socket: NetlinkSocket;
-  readonly #watched = new Set<string>();
+  readonly #totals = new Map<string, Total>();
+  readonly #active = new Map<string, Uint8Array>();
+  readonly #strays: Uint8Array[] = [];
   readonly #own = new Map<string, Address>();
 
   private constructor(options: ObservationOptions) {
@@ -66,7 +82,7 @@ export class PacketObservation {
       this.#socket.exchange(transaction(ruleset(options)));
     } catch (error) {
       this.#socket.close();
-      throw explained(error);
+      throw error;
     }
   }
 
@@ -91,27 +107,33 @@ export class PacketObservation {
 
   /** Count packets of these pairs from now on; of a conversation, both directions are a pair. */
   watch(...pairs: readonly ObservedPair[]): void {
-    const fresh = pairs.map(keyOf).filter((key) => !this.#watched.has(addressKey(key)));
+    const fresh = pairs.map(keyOf).filter((key) => !this.#totals.has(addressKey(key)));
     this.#change(elements('add', TABLE, WATCH, fresh));
-    for (const key of fresh) this.#watched.add(addressKey(key));
+    for (const key of fresh) this.#totals.set(addressKey(key), { base: 0, listed: 0, changedAt: 0 });
   }
 
   unwatch(...pairs: readonly ObservedPair[]): void {
-    const known = pairs.map(keyOf).filter((key) => this.#watched.has(addressKey(key)));
-    this.#change(elements('remove', TABLE, WATCH, known));
-    for (const key of known) this.#watched.delete(addressKey(key));
+    const known = pairs.map(keyOf).filter((key) => this.#totals.delete(addressKey(key)));
+    const listed = known.filter((key) => this.#active.delete(addressKey(key)));
+    this.#change([...elements('remove', TABLE, WATCH, known), ...elements('remove', TABLE, ACTIVE, listed)]);
   }
 
-  /** The counters of all watched pairs, in no order. */
+  /** What watched pairs have counted: all that had packets in the last seconds, in no order; counts never fall. */
   counters(visit: CountVisitor): void {
-    this.#list(listElements(TABLE, WATCH), visit);
+    const now = performance.now();
+    this.#list(listElements(TABLE, ACTIVE), this.#counting(visit, now));
+    this.#dropQuiet(now);
   }
 
-  /** The counters of some watched pairs: cheaper than of all, when they are few of many. */
+  /** The same of at least these pairs: cheaper when they are few of many. */
   countersOf(pairs: readonly ObservedPair[], visit: CountVisitor): void {
-    for (let at = 0; at < pairs.length; at += LOOKED_UP_TOGETHER) {
-      this.#list(listOnly(TABLE, WATCH, pairs.slice(at, at + LOOKED_UP_TOGETHER).map(keyOf)), visit);
+    if (pairs.length > LOOKED_UP_TOGETHER || pairs.length * 8 > this.#active.size) {
+      this.counters(visit);
+      return;
     }
+    const listed = pairs.map(keyOf).filter((key) => this.#active.has(addressKey(key)));
+    if (listed.length === 0) return;
+    this.#list(listOnly(TABLE, ACTIVE, listed), this.#counting(visit, performance.now()));
   }
 
   /** Unwatched pairs with an own source that were sent to in the last minute: for one slow poll. */
@@ -121,6 +143,37 @@ export class PacketObservation {
 
   close(): void {
     this.#socket.close();
+  }
+
+  #counting(visit: CountVisitor, now: Instant): CountVisitor {
+    return (octets, at, packets) => {
+      const key = octets.subarray(at, at + PAIR_LENGTH);
+      const text = addressKey(key);
+      const total = this.#totals.get(text);
+      if (total === undefined) {
+        this.#strays.push(key.slice()); // unwatched while a packet was under way, or before it was ever listed
+        return;
+      }
+      if (packets !== total.listed) {
+        total.listed = packets;
+        total.changedAt = now;
+        if (!this.#active.has(text)) this.#active.set(text, key.slice());
+      }
+      visit(octets, at, total.base + packets);
+    };
+  }
+
+  #dropQuiet(now: Instant): void {
+    const quiet = this.#strays.splice(0);
+    for (const [text, key] of this.#active) {
+      const total = this.#totals.get(text);
+      if (total === undefined || now - total.changedAt < QUIET_MS) continue;
+      quiet.push(key);
+      total.base += total.listed;
+      total.listed = 0;
+      this.#active.delete(text);
+    }
+    this.#change(elements('remove', TABLE, ACTIVE, quiet));
   }
 
   #list(request: Uint8Array, visit: CountVisitor): void {
@@ -165,11 +218,21 @@ function ruleset({ tunIndex, mark }: ObservationOptions): Uint8Array[] {
     ),
     appendedRule(TABLE, chain, meta(META.mark), masked(hostU32(mark)), compare('unequal', hostU32(0)), accept()),
     appendedRule(TABLE, chain, meta(META.l4proto), ...between(HIP, SHIM6), accept()),
-    appendedRule(TABLE, chain, pair, lookup(WATCH), accept()),
+    appendedRule(
+      TABLE,
+      chain,
+      meta(META.l4proto),
+      compare('equal', Uint8Array.of(ICMPV6)),
+      payload(HEADER.transport, 0, 1),
+      ...between(ROUTER_SOLICITATION, REDIRECT),
+      accept(),
+    ),
+    appendedRule(TABLE, chain, pair, lookup(WATCH), update(ACTIVE), accept()),
   ];
   return [
     ownedTable(TABLE),
-    newSet({ table: TABLE, name: WATCH, id: 1, addresses: 2, size: WATCH_SIZE, kind: 'counted' }),
+    newSet({ table: TABLE, name: WATCH, id: 1, addresses: 2, size: WATCH_SIZE, kind: 'static' }),
+    newSet({ table: TABLE, name: ACTIVE, id: 4, addresses: 2, size: WATCH_SIZE, kind: 'dynamic' }),
     newSet({
       table: TABLE,
       name: SEEN,
@@ -182,15 +245,7 @@ function ruleset({ tunIndex, mark }: ObservationOptions): Uint8Array[] {
     newSet({ table: TABLE, name: OWN, id: 3, addresses: 1, size: 1024, kind: 'static' }),
     ...common('input'),
     ...common('output'),
-    appendedRule(
-      TABLE,
-      'output',
-      meta(META.l4proto),
-      compare('equal', Uint8Array.of(ICMPV6)),
-      payload(HEADER.transport, 0, 1),
-      ...between(ROUTER_SOLICITATION, REDIRECT),
-      accept(),
-    ),
+    appendedRule(TABLE, 'output', meta(META.oif), compare('equal', hostU32(LOOPBACK)), accept()),
     appendedRule(TABLE, 'output', destination(1), compare('equal', Uint8Array.of(0xff)), accept()), // multicast
     appendedRule(
       TABLE,
@@ -211,7 +266,7 @@ const REMEDY: Readonly<Record<string, string>> = {
 };
 
 function explained(error: unknown): unknown {
-  if (!(error instanceof LociError) || error.code === 'nf-tables' || error.code === 'addon-missing') return error;
+  if (!(error instanceof LociError) || error.code === 'addon-missing') return error;
   const remedy =
     REMEDY[error.code] ?? 'load it with `modprobe nf_tables`, or build the kernel with CONFIG_NF_TABLES_IPV6';
   return new LociError('nf-tables', `packets cannot be observed by nf_tables (${error.code}): ${remedy}`, {

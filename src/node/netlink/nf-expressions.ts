@@ -74,19 +74,22 @@ export function masked(mask: Uint8Array): Uint8Array {
   );
 }
 
-/** Go on only if what was loaded is in the set; the element counts. */
+/** Go on only if what was loaded is in the set. */
 export function lookup(set: string): Uint8Array {
   return expression('lookup', textAttribute(1, set), number(2, REGISTER));
 }
 
-/** Put what was loaded into the set, with a counter, or count and renew what is there. Goes no further when the set is full. */
-export function update(set: string, timeoutMs: number): Uint8Array {
+/**
+ * Put what was loaded into the set, with a counter, or count there; with `timeoutMs`, until that long after the last packet.
+ * Goes no further when the set is full.
+ */
+export function update(set: string, timeoutMs?: number): Uint8Array {
   return expression(
     'dynset',
     textAttribute(1, set),
     number(3, NFT_DYNSET_OP_UPDATE),
     number(4, REGISTER),
-    attribute(6, networkU64(timeoutMs)),
+    ...(timeoutMs === undefined ? [] : [attribute(6, networkU64(timeoutMs))]),
     expressionOf(7, 'counter'),
   );
 }

@@ -1,7 +1,16 @@
 import type { Parsed } from '../../wire/parsed.ts';
 import { attribute, AttributeCursor, joined, nestedAttribute, textAttribute } from './attributes.ts';
-import { AF_INET6, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLMSG_HDRLEN, request } from './message.ts';
-import { expressionOf, networkU64, number, value } from './nf-expressions.ts';
+import {
+  AF_INET6,
+  NLM_F_ACK,
+  NLM_F_APPEND,
+  NLM_F_CREATE,
+  NLM_F_DUMP,
+  NLM_F_EXCL,
+  NLMSG_HDRLEN,
+  request,
+} from './message.ts';
+import { networkU64, number, value } from './nf-expressions.ts';
 
 const NFNL_SUBSYS_NFTABLES = 10;
 const NFNL_MSG_BATCH_BEGIN = 16;
@@ -62,14 +71,14 @@ export interface SetRequest {
   readonly id: number;
   readonly addresses: 1 | 2;
   readonly size: number;
-  /** `static`: elements that we put in; `counted`: with a counter each; `dynamic`: put in by rules, for `timeoutMs`. */
-  readonly kind: 'static' | 'counted' | 'dynamic';
+  /** `static`: elements that we put in; `dynamic`: put in by rules, with a counter, for `timeoutMs` or until they are removed. */
+  readonly kind: 'static' | 'dynamic';
   readonly timeoutMs?: number;
 }
 
 export function newSet({ table, name, id, addresses, size, kind, timeoutMs }: SetRequest): Uint8Array {
   // With EVAL the kernel takes its resizable hash table: listing costs by what is in it, not by what could be.
-  const flags = kind === 'dynamic' ? NFT_SET_TIMEOUT | NFT_SET_EVAL : kind === 'counted' ? NFT_SET_EVAL : 0;
+  const flags = kind === 'static' ? 0 : timeoutMs === undefined ? NFT_SET_EVAL : NFT_SET_EVAL | NFT_SET_TIMEOUT;
   const type = addresses === 1 ? TYPE_IPV6_ADDRESS : (TYPE_IPV6_ADDRESS << TYPE_BITS) | TYPE_IPV6_ADDRESS;
   const attributes = [
     textAttribute(1, table),
@@ -81,7 +90,6 @@ export function newSet({ table, name, id, addresses, size, kind, timeoutMs }: Se
     number(10, id),
   ];
   if (timeoutMs !== undefined) attributes.push(attribute(11, networkU64(timeoutMs)));
-  if (kind === 'counted') attributes.push(expressionOf(17, 'counter'));
   return message('newSet', NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, ...attributes);
 }
 
@@ -104,7 +112,7 @@ export function baseChain(table: string, name: keyof typeof HOOK, priority: numb
 export function appendedRule(table: string, chain: string, ...expressions: readonly Uint8Array[]): Uint8Array {
   return message(
     'newRule',
-    NLM_F_ACK | NLM_F_CREATE | 0x800, // NLM_F_APPEND
+    NLM_F_ACK | NLM_F_CREATE | NLM_F_APPEND,
     textAttribute(1, table),
     textAttribute(2, chain),
     nestedAttribute(4, ...expressions),

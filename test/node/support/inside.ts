@@ -7,6 +7,8 @@ import { DEFAULT_NUMBERS } from '../../../src/node/interception-numbers.ts';
 import { Interception } from '../../../src/node/interception.ts';
 import { LocatorMonitor } from '../../../src/node/locators.ts';
 import { NetlinkSocket } from '../../../src/node/netlink.ts';
+import { PacketObservation } from '../../../src/node/nftables.ts';
+import type { CountVisitor, ObservedPair } from '../../../src/node/nftables.ts';
 import { OwnAddresses } from '../../../src/node/own-addresses.ts';
 import { TUN_STRIDE, TunDevice } from '../../../src/node/tun.ts';
 
@@ -30,12 +32,27 @@ let monitor: LocatorMonitor | undefined;
 let own: OwnAddresses | undefined;
 let interception: Interception | undefined;
 let tun: TunDevice | undefined;
+let observation: PacketObservation | undefined;
 let tunPackets = 0;
 const changes: { at: number; locators: unknown }[] = [];
 
 function need<T>(value: T | undefined): T {
   if (value === undefined) throw new Error('not started');
   return value;
+}
+
+function pair(source: string, destination: string): ObservedPair {
+  return { source: address(source), destination: address(destination) };
+}
+
+/** Counts by the text of source and destination. */
+function collected(list: (visit: CountVisitor) => void): Record<string, number> {
+  const counts: Record<string, number> = {};
+  list((octets, at, packets) => {
+    const text = [at, at + 16].map((from) => formatAddress(octets.subarray(from, from + 16))).join(' ');
+    counts[text] = packets;
+  });
+  return counts;
 }
 
 function locators(): unknown {
@@ -116,6 +133,35 @@ const commands: Record<string, (...parameters: never[]) => unknown> = {
   releaseIdentifier(identifier: string) {
     need(interception).releaseIdentifier(address(identifier));
   },
+  observe(tunIndex?: number) {
+    if (tunIndex === undefined) tun ??= TunDevice.open('loci0', 1500);
+    observation = PacketObservation.open({ tunIndex: tunIndex ?? need(tun).index, mark: DEFAULT_NUMBERS.mark });
+  },
+  setOwn(...addresses: string[]) {
+    need(observation).setOwn(addresses.map(address));
+  },
+  watch(source: string, destination: string) {
+    need(observation).watch(pair(source, destination));
+  },
+  watchMany(source: string, count: number) {
+    const pairs = Array.from({ length: count }, (_, i) => pair(source, `2001:db8:1::${(i + 1).toString(16)}`));
+    need(observation).watch(...pairs);
+  },
+  unwatch(source: string, destination: string) {
+    need(observation).unwatch(pair(source, destination));
+  },
+  counters: () =>
+    collected((visit) => {
+      need(observation).counters(visit);
+    }),
+  countersOf: (source: string, destination: string) =>
+    collected((visit) => {
+      need(observation).countersOf([pair(source, destination)], visit);
+    }),
+  seen: () =>
+    collected((visit) => {
+      need(observation).seen(visit);
+    }),
   close() {
     interception?.close();
     own?.close();
