@@ -2,10 +2,15 @@ import type { Address } from '../../../src/wire/address.ts';
 import { formatAddress, parseAddress } from '../../../src/wire/address.ts';
 import { batch, FIELDS, OFFSET } from '../../../src/host/ports.ts';
 import { cleanUp } from '../../../src/node/cleanup.ts';
+import type { Parsed } from '../../../src/wire/parsed.ts';
 import type { LociError } from '../../../src/node/error.ts';
 import { DEFAULT_NUMBERS } from '../../../src/node/interception-numbers.ts';
 import { Interception } from '../../../src/node/interception.ts';
 import { LocatorMonitor } from '../../../src/node/locators.ts';
+import { listLinks, parseLink } from '../../../src/node/netlink/link.ts';
+import { listRoutes, parseRoute } from '../../../src/node/netlink/route.ts';
+import type { Prefix } from '../../../src/node/netlink/route.ts';
+import { listRules, parseRule } from '../../../src/node/netlink/rule.ts';
 import { NetlinkSocket } from '../../../src/node/netlink.ts';
 import { PacketObservation } from '../../../src/node/nftables.ts';
 import type { CountVisitor, ObservedPair } from '../../../src/node/nftables.ts';
@@ -61,6 +66,18 @@ function locators(): unknown {
     address: formatAddress(l.address),
     gateway: l.gateway === undefined ? undefined : formatAddress(l.gateway.address),
   }));
+}
+
+function listed<T>(request: Uint8Array, parse: (message: Uint8Array) => Parsed<T>): T[] {
+  return route.exchange(request).map((message) => {
+    const parsed = parse(message);
+    if (!parsed.ok) throw new Error(`a message of the kernel was refused at ${String(parsed.at)}`);
+    return parsed.value;
+  });
+}
+
+function prefixText({ address: prefix, length }: Prefix): string {
+  return `${formatAddress(prefix)}/${String(length)}`;
 }
 
 const commands: Record<string, (...parameters: never[]) => unknown> = {
@@ -167,6 +184,18 @@ const commands: Record<string, (...parameters: never[]) => unknown> = {
     own?.close();
     tun?.close();
   },
+  links: () => listed(listLinks(), parseLink),
+  rules: () => listed(listRules(), parseRule),
+  routes: (table: number) =>
+    listed(listRoutes(), parseRoute)
+      .filter((r) => r.table === table)
+      .map((r) => ({
+        ...r,
+        to: prefixText(r.destination),
+        from: prefixText(r.source),
+        source: r.preferredSource === undefined ? undefined : formatAddress(r.preferredSource),
+        hops: r.nextHops.map((hop) => (hop.gateway === undefined ? undefined : formatAddress(hop.gateway))),
+      })),
   cleanUp: () => cleanUp(route),
   problems: () => problems,
 };
