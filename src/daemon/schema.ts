@@ -50,7 +50,7 @@ const file = z.strictObject({
   key_file: path
     .optional()
     .describe(
-      'Private key of the identifiers; made at the first start, mode 0600. Default: key.pem in state_directory.',
+      'Private key of the identifiers; made at the first start, mode 0600. Default: key.json in state_directory.',
     ),
   state_directory: path.default('/var/lib/loci').describe('What must survive a restart.'),
   control_socket: socketPath.default('/run/loci/control.sock').describe('Where loci asks; mode 0600.'),
@@ -187,7 +187,7 @@ export function configOf(values: unknown): { readonly config: Config } | { reado
   return {
     config: {
       profile: top.profile,
-      keyFile: top.key_file ?? `${top.state_directory}/key.pem`,
+      keyFile: top.key_file ?? `${top.state_directory}/key.json`,
       stateDirectory: top.state_directory,
       controlSocket: top.control_socket,
       logLevel: top.log_level,

@@ -29,7 +29,7 @@ describe('the configuration file', () => {
     const config = parseConfig('', 'empty.toml');
     expect(config).toMatchObject({
       profile: 'fast',
-      keyFile: '/var/lib/loci/key.pem',
+      keyFile: '/var/lib/loci/key.json',
       controlSocket: '/run/loci/control.sock',
       tun: { name: 'loci0' },
       interception: { mark: 0x1000_0000, ownPreference: 100, peerPreference: 101, table: 533, rtoMinMs: 50 },
@@ -53,7 +53,7 @@ describe('the configuration file', () => {
   });
 
   it('keeps the key in the state directory unless told otherwise', () => {
-    expect(parseConfig('state_directory = "/srv/loci"', 'a').keyFile).toBe('/srv/loci/key.pem');
+    expect(parseConfig('state_directory = "/srv/loci"', 'a').keyFile).toBe('/srv/loci/key.json');
     expect(parseConfig('state_directory = "/srv/loci"\nkey_file = "/etc/k"', 'a').keyFile).toBe('/etc/k');
   });
 
