@@ -86,6 +86,20 @@ export class LocatorRoutes {
       [...this.#slots.values()].flatMap((slot) => added.flatMap((peer) => this.#peerRoute(slot, peer))),
       GONE,
     );
+    this.#perform(
+      added.slice(0, 1).flatMap((peer) => this.#recall(peer)),
+      GONE,
+    );
+  }
+
+  /**
+   * Sockets keep the route that they found when they connected, here the main table's, until some rule is added: one that
+   * changes nothing, and goes at once, makes them look again, and find `rto_min` while all is well.
+   */
+  #recall({ address }: Peer): Uint8Array[] {
+    const passing = { priority: this.#numbers.locatorPreference, destination: address, protocol: PROTOCOL };
+    const rule = { ...passing, table: RT_TABLE_MAIN, suppressPrefixLength: 0 };
+    return [writeRule(RTM_NEWRULE, NLM_F_CREATE, rule), writeRule(RTM_DELRULE, 0, rule)];
   }
 
   release(peerLocators: readonly Address[]): void {

@@ -134,7 +134,7 @@ describe.skipIf(!CAN_BUILD_NETWORKS)('interception', () => {
       expect(routeGet(OWN2, PEER, ' mark 0x10000000')).toContain('dev eth2');
       expect(host.run(`ip -6 route get ${PEER} mark 0x10000000`)).toContain('dev eth1');
       expect(table(533)).toMatch(
-        /2001:db8:9::b dev loci0 proto 76 src 2001:db8:2::a metric 1024 mtu 1400 rto_min 50ms/,
+        /2001:db8:9::b dev loci0 proto 76 src 2001:db8:2::a metric 1024 mtu 1400 rto_min lock 50ms/,
       );
       await inside.call('undivert', OWN2, PEER);
       expect(routeGet(OWN2, PEER)).toContain('dev eth2');
