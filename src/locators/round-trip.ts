@@ -11,7 +11,11 @@ const BETA = 1 / 4;
  * Takes a sample in. An outlier counts as `cap` above what is usual: one late answer of a busy peer must not make the
  * next failure take long to notice.
  */
-export function measured(before: RoundTrip | undefined, sampleMs: number, cap = Number.POSITIVE_INFINITY): RoundTrip {
+export function measured(
+  before: RoundTrip | undefined,
+  sampleMs: number,
+  cap: number = Number.POSITIVE_INFINITY,
+): RoundTrip {
   if (before === undefined) return { srtt: sampleMs, rttvar: sampleMs / 2 };
   const sample = Math.min(sampleMs, before.srtt + Math.max(2 * before.rttvar, cap));
   const rttvar = before.rttvar + BETA * (Math.abs(before.srtt - sample) - before.rttvar);

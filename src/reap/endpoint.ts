@@ -32,12 +32,12 @@ const PROBE_SPREAD = [0.8, 1.2] as const; // §4.1: timers are randomised
 export abstract class Endpoint {
   protected readonly profile: ReapProfile;
   protected readonly random: (length: number) => Uint8Array;
-  protected readonly timers = new Timers<TimerName>();
+  protected readonly timers: Timers<TimerName> = new Timers<TimerName>();
   protected readonly keepalives: Keepalives;
   protected readonly exploration: Exploration;
   protected readonly homing: Homing;
-  protected readonly sent = new SentProbes();
-  protected readonly heard = new HeardProbes();
+  protected readonly sent: SentProbes = new SentProbes();
+  protected readonly heard: HeardProbes = new HeardProbes();
   protected readonly trips: RoundTrips;
   /** With a grace, the first report of another pair does not decide yet. */
   protected readonly hasGrace: boolean;
@@ -55,7 +55,7 @@ export abstract class Endpoint {
   protected sendSince: Instant = 0;
   /** When a Path Test of the current pair went out that is unanswered. */
   protected testedAt: Instant | undefined;
-  protected readonly repliedAt = new Map<string, Instant>();
+  protected readonly repliedAt: Map<string, Instant> = new Map<string, Instant>();
 
   constructor(options: ReapOptions) {
     this.profile = options.profile;
@@ -151,12 +151,12 @@ export abstract class Endpoint {
     this.repliedAt.set(key, now);
     const targets = [pair];
     if (state === 'InboundOk') {
-      if (this.exploration.isUsable(this.currentPair) && !this.sent.hasRecent(this.currentPair, pause, now))
-        targets.push(this.currentPair);
+      const isIdle = !this.sent.hasRecent(this.currentPair, pause, now);
+      if (isIdle && this.exploration.isUsable(this.currentPair)) targets.push(this.currentPair);
       const proven = this.incident?.confirmed ?? [];
       const works = this.choose(proven);
-      if (works !== undefined && !targets.some((target) => proven.some((other) => samePair(target, other))))
-        targets.push(works);
+      const isProven = targets.some((target) => proven.some((other) => samePair(target, other)));
+      if (works !== undefined && !isProven) targets.push(works);
     }
     const distinct = targets.filter((target, i) => !targets.slice(0, i).some((other) => samePair(other, target)));
     for (const target of distinct) this.probe(target, state, now, out);
@@ -167,7 +167,7 @@ export abstract class Endpoint {
     state: ReapState,
     now: Instant,
     out: ReapEffect[],
-    received = this.reports(state),
+    received: readonly ProbeReport[] = this.reports(state),
   ): void {
     const sent = [this.report(pair, 'explore', now)];
     out.push({ type: 'send-probe', pair, probe: { state, sent, received, pathTest: false } });

@@ -10,6 +10,7 @@ import type { ReapEvent } from './transitions.ts';
 
 /** Suspicion, exploration and choice: RFC 5534 §4.2, §4.3 and the table of §6. */
 export abstract class Explorer extends Endpoint {
+  /** Does what the table says. `reported` are the probes of ours that the message names, `at` is when payload was sent. */
   protected react(
     event: ReapEvent,
     pair: LocatorPair,
@@ -50,12 +51,13 @@ export abstract class Explorer extends Endpoint {
     );
   }
 
+  /** The end of contentment, or of an answered peer: an incident of this host's own. */
   protected suspect(
     cause: Cause,
     role: 'suspecting' | 'certain',
     now: Instant,
     out: ReapEffect[],
-    about = this.currentPair,
+    about: LocatorPair = this.currentPair,
     avoid?: LocatorPair,
   ): void {
     const wasOperational = this.currentState === 'Operational';
@@ -85,6 +87,7 @@ export abstract class Explorer extends Endpoint {
     const incident = this.incident;
     if (incident?.avoid !== undefined && this.exploration.rounds >= 2 * this.profile.initialProbes) {
       incident.avoid = undefined; // nothing else works: better a pair that will go than none
+      this.unwanted = undefined;
     }
     const first = [this.currentPair];
     if (this.profile.burst > 1 && this.currentState === 'InboundOk' && this.probedOn !== undefined) {
@@ -101,6 +104,7 @@ export abstract class Explorer extends Endpoint {
     return this.timers.isRunning('hold') || incident.isAnswered;
   }
 
+  /** After new evidence: the alarm was false, or it is time to choose, or the grace goes on. */
   protected weigh(now: Instant, out: ReapEffect[]): void {
     const incident = this.incident;
     if (incident === undefined) return;

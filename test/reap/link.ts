@@ -17,8 +17,8 @@ export function address(text: string): Address {
   return parsed;
 }
 
-export const A = [address('2001:db8:a1::1'), address('2001:db8:a2::1')] as const;
-export const B = [address('2001:db8:b1::2'), address('2001:db8:b2::2')] as const;
+export const A: readonly [Address, Address] = [address('2001:db8:a1::1'), address('2001:db8:a2::1')];
+export const B: readonly [Address, Address] = [address('2001:db8:b1::2'), address('2001:db8:b2::2')];
 
 /** Octets that depend on a seed only (xorshift32). */
 export function seeded(seed: number): (length: number) => Uint8Array {
@@ -109,11 +109,11 @@ export class TwoHosts {
   }
 
   /** A program on `host` sends payload every `everyMs`, with jitter, from `from` to `until`. */
-  program(host: Name, everyMs: number, from = 0, until = Infinity, isSending: () => boolean = () => true): void {
+  program(host: Name, everyMs: number, from = 0, until: number = Infinity, isSending?: () => boolean): void {
     const next = (at: number): void => {
       if (at >= until) return;
       this.at(at, () => {
-        if (isSending()) this.payload(host);
+        if (isSending?.() ?? true) this.payload(host);
         next(this.now + everyMs * (0.8 + 0.4 * this.uniform()));
       });
     };
