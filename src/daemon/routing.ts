@@ -32,6 +32,15 @@ export class KernelRouting implements Routing {
     this.#diverted.set(pairKey(ulids), ulids);
     if (!this.#isSafe(ulids.local)) this.#interception.keepIdentifier(ulids.local);
     this.#interception.divert(ulids.local, ulids.peer, { mtu: tunMtu(this.#locators()), unbound: true });
+    this.#releaseQueued(ulids);
+  }
+
+  /** What the kernel still holds for a link that lost its carrier would keep TCP from sending it again. */
+  #releaseQueued({ local, peer }: LocatorPair): void {
+    for (const { address, linkUp, index, gateway } of this.#locators()) {
+      if (linkUp || !sameOctets(address, local)) continue;
+      this.#interception.forgetNeighbours(index, gateway === undefined ? [peer] : [gateway.address, peer]);
+    }
   }
 
   restore(ulids: LocatorPair): void {

@@ -1,8 +1,9 @@
+import { constants, setPriority } from 'node:os';
 import { Host } from '../host/host.ts';
 import type { HostEvent } from '../host/events.ts';
 import type { HostLocator, HostSettings } from '../host/host-io.ts';
 import { nodeCrypto } from '../node/crypto.ts';
-import { LociError } from '../node/error.ts';
+import { LociError, messageOf } from '../node/error.ts';
 import { Interception } from '../node/interception.ts';
 import { DEFAULT_NUMBERS } from '../node/interception-numbers.ts';
 import type { InterceptionNumbers } from '../node/interception-numbers.ts';
@@ -48,6 +49,7 @@ export function monotonic(): Instant {
 
 /** Take over the machine's Shim6 traffic as `config` says. Throws a `LociError`, and leaves the machine as it was then. */
 export async function run(config: Config, log: Log): Promise<Running> {
+  hurry(log);
   const key = await identityOf(config, log);
   const closers: (() => void)[] = [];
   try {
@@ -55,6 +57,15 @@ export async function run(config: Config, log: Log): Promise<Running> {
   } catch (error) {
     for (const close of closers.reverse()) close();
     throw error;
+  }
+}
+
+/** A busy machine shall not make its peers look silent: go before ordinary programs, where that is allowed. */
+function hurry(log: Log): void {
+  try {
+    setPriority(constants.priority.PRIORITY_HIGHEST);
+  } catch (error) {
+    log.debug({ reason: messageOf(error) }, 'runs at ordinary priority');
   }
 }
 

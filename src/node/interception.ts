@@ -9,7 +9,9 @@ import type { InterceptionNumbers } from './interception-numbers.ts';
 import { KeptIdentifiers } from './kept-identifiers.ts';
 import { LocatorRoutes, ROUTE_LIFETIME_SECONDS } from './locator-routes.ts';
 import type { NetlinkExchange } from './netlink/message.ts';
+import { writeNeighbourDeletion } from './netlink/neighbour.ts';
 import type { LocalLocator, NetworkPicture } from './network-picture.ts';
+import { GONE, perform } from './refusal.ts';
 
 /** What interception needs from around it. */
 export interface InterceptionOptions {
@@ -81,6 +83,18 @@ export class Interception {
 
   isDiverted(own: Address, peer: Address): boolean {
     return this.#diversion.isDiverted(own, peer);
+  }
+
+  /**
+   * Drop the packets that wait for these neighbours' link-layer addresses, as they do for seconds on a link without carrier:
+   * TCP does not send again what it believes to be in a queue of its own host.
+   */
+  forgetNeighbours(index: number, addresses: readonly Address[]): void {
+    perform(
+      this.#route,
+      addresses.map((address) => writeNeighbourDeletion(index, address)),
+      GONE,
+    );
   }
 
   setRtoMin(rtoMinMs: number): void {

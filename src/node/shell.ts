@@ -165,16 +165,15 @@ export class Shell {
 
   #arm(): void {
     if (this.#isClosed) return;
-    const due = Math.min(this.#host.deadline, this.#ports.observation.deadline);
+    const now = this.#ports.now();
+    const due = Math.max(now, Math.min(this.#host.deadline, this.#ports.observation.deadline));
     if (due >= this.#armedFor) return;
     clearTimeout(this.#timer);
     this.#armedFor = due;
-    this.#timer = setTimeout(
-      () => {
-        this.#wake();
-      },
-      Math.max(0, due - this.#ports.now()),
-    );
+    if (due === NEVER) return;
+    this.#timer = setTimeout(() => {
+      this.#wake();
+    }, due - now);
   }
 
   #perform(effects: readonly HostEffect[]): void {
