@@ -9,7 +9,7 @@ const OWN2 = '2001:db8:2::a';
 const PEER = '2001:db8:9::b';
 
 /** A host with two providers, and a peer behind both. */
-describe.skipIf(!CAN_BUILD_NETWORKS)('interception', () => {
+describe.skipIf(!CAN_BUILD_NETWORKS)('interception', { timeout: 60_000 }, () => {
   let host: Namespace;
   let peer: Namespace;
   let inside: Inside;
@@ -98,7 +98,7 @@ describe.skipIf(!CAN_BUILD_NETWORKS)('interception', () => {
       await start();
       expect(table(1001)).toMatch(/default via .* expires 1\dsec/);
       await new Promise((resolve) => setTimeout(resolve, 6500));
-      expect(table(1001)).toMatch(/default via .* expires 1[2-5]sec/);
+      expect(table(1001)).toMatch(/default via .* expires (9|1\d)sec/);
     });
   });
 

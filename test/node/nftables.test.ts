@@ -10,7 +10,7 @@ const OTHER = '2001:db8:1::c';
 
 type Counts = Record<string, number>;
 
-describe.skipIf(!CAN_BUILD_NETWORKS)('packet observation', () => {
+describe.skipIf(!CAN_BUILD_NETWORKS)('packet observation', { timeout: 60_000 }, () => {
   let host: Namespace;
   let peer: Namespace;
   let inside: Inside;

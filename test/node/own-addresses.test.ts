@@ -5,7 +5,7 @@ import { CAN_BUILD_NETWORKS, connect, eventually, Namespace } from './support/na
 
 type Seen = Omit<OwnAddress, 'address'> & { readonly address: string };
 
-describe.skipIf(!CAN_BUILD_NETWORKS)('own addresses', () => {
+describe.skipIf(!CAN_BUILD_NETWORKS)('own addresses', { timeout: 60_000 }, () => {
   const OWN = '2001:db8:1:0:384c::';
   let host: Namespace;
   let router: Namespace;

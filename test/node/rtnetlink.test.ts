@@ -287,7 +287,7 @@ describe.skipIf(!CAN_BUILD_NETWORKS)('what the kernel says', () => {
       { to: '2001:db8:6::/48', nextHopId: 5, hops: ['2001:db8:1::3'] },
     ]);
     const { expiresSeconds } = (routes as { expiresSeconds: number }[])[1] ?? { expiresSeconds: 0 };
-    expect(expiresSeconds).toBeGreaterThan(95);
+    expect(expiresSeconds).toBeGreaterThan(50);
     expect(expiresSeconds).toBeLessThanOrEqual(100);
   });
 
