@@ -6,12 +6,16 @@ import { nodeCrypto, rsaSigner } from '../../src/node/crypto.ts';
 import { TwoHosts } from '../../src/sim/two-hosts.ts';
 
 /** Keys made for these tests only. */
-export const signers = { a: signer('a'), b: signer('b') };
+export const signers: { readonly a: Signer; readonly b: Signer } = { a: signer('a'), b: signer('b') };
 
 function signer(name: string): Signer {
   return rsaSigner(createPrivateKey(readFileSync(new URL(`../vectors/test-key-${name}.pem`, import.meta.url))));
 }
 
-export function twoHosts(seed: number, settings: Partial<HostSettings> = {}, ofB = settings): TwoHosts {
+export function twoHosts(
+  seed: number,
+  settings: Partial<HostSettings> = {},
+  ofB: Partial<HostSettings> = settings,
+): TwoHosts {
   return new TwoHosts({ seed, crypto: nodeCrypto, signers, settings, settingsOfB: ofB });
 }
