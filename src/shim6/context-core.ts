@@ -12,8 +12,7 @@ import type { Exchange } from './exchange.ts';
 import { LocatorUpdate } from './locator-update.ts';
 import type { I1, I2, I2bis, R2 } from './messages.ts';
 import type { OwnLists } from './own-lists.ts';
-import { NO_OFFER, OwnSide } from './own-side.ts';
-import type { Offer } from './own-side.ts';
+import { OwnSide } from './own-side.ts';
 import { destinations, findLocator } from './peer.ts';
 import type { Peer } from './peer.ts';
 import { TokenBucket } from './rate-limit.ts';
@@ -71,8 +70,6 @@ export class ContextCore {
   state: State = { name: 'IDLE' };
   /** Lp(local) and Lp(peer). */
   pair: LocatorPair;
-  /** What the messages of the exchange under way tell. */
-  offered: Offer = NO_OFFER;
   #provoked: TokenBucket | undefined;
 
   constructor(configuration: ContextConfiguration) {
@@ -122,7 +119,7 @@ export class ContextCore {
 
   /** An I2 or I2bis, which is repeated until it is answered. */
   begin<Message extends I2 | I2bis>(composed: Composed<Message>, pair: LocatorPair, now: Instant): Exchange<Message> {
-    this.offered = composed.offer;
+    this.update.offering(composed.offer);
     return begin(composed.message, pair, this.random, now);
   }
 

@@ -3,19 +3,11 @@ import type { LocatorPair } from '../locators/pair.ts';
 import type { Instant } from '../wire/time.ts';
 import { ContextCore, drop } from './context-core.ts';
 import type { ContextConfiguration } from './context-core.ts';
-import type {
-  ContextEffect,
-  ContextInput,
-  ContextMessage,
-  ContextStateName,
-  DiscardReason,
-  PeerLocator,
-} from './context-io.ts';
-import { accept, establish, matches, receiveI1, receiveR1, receiveR1bis, retry, start } from './establish.ts';
+import type { ContextEffect, ContextInput, ContextMessage, ContextStateName, PeerLocator } from './context-io.ts';
+import { accept, establish, forget, matches, receiveI1, receiveR1, receiveR1bis, retry, start } from './establish.ts';
 import { ICMP_HOLDDOWN_TIME } from './exchange.ts';
 import { encodeShim6 } from './message-codec.ts';
 import type { R1, R1bis, R2 } from './messages.ts';
-import { NO_OFFER } from './own-side.ts';
 import type { ProbeReports } from './probe.ts';
 import type { QuotedPacket } from './quoted.ts';
 import type { ReceivedPacket } from './received.ts';
@@ -123,9 +115,9 @@ export class Context {
         return this.#noSupport(row['icmp-unknown-next-header'].action, input.quoted, now);
       case 'confused':
         if (row.confused.action === 'ignore') return drop('wrong-state');
-        return input.restart ? start(core, core.pair, now) : this.#forget('confused');
+        return input.restart ? start(core, core.pair, now) : forget(core, 'confused');
       case 'discard':
-        return this.#forget(input.reason);
+        return forget(core, input.reason);
     }
   }
 
@@ -165,7 +157,7 @@ export class Context {
 
   #timeout(action: Action, now: Instant): ContextEffect[] {
     const core = this.#core;
-    if (action === 'end hold-down') return this.#forget('hold-down-over');
+    if (action === 'end hold-down') return forget(core, 'hold-down-over');
     if (core.state.name !== 'ESTABLISHED') return retry(core, now);
     return core.sendUpdate(core.update.tick(core.state.peer.contextTag, now)); // §10.2
   }
@@ -177,11 +169,6 @@ export class Context {
     if (!ours) return drop('no-match');
     const until = now + ICMP_HOLDDOWN_TIME;
     return [...this.#core.enter({ name: 'NO-SUPPORT', until }), { type: 'failed', state: 'NO-SUPPORT' }];
-  }
-
-  #forget(reason: DiscardReason): ContextEffect[] {
-    this.#core.update.exchanged(NO_OFFER);
-    return [...this.#core.enter({ name: 'IDLE' }), { type: 'discarded', reason }];
   }
 
   /** An Update Request that got no answer yet is repeated where it may arrive. */

@@ -4,7 +4,7 @@ import type { LocatorPair } from '../locators/pair.ts';
 import type { Instant } from '../wire/time.ts';
 import { drop, isFrom } from './context-core.ts';
 import type { ContextCore } from './context-core.ts';
-import type { ContextEffect } from './context-io.ts';
+import type { ContextEffect, DiscardReason } from './context-io.ts';
 import { VERIFICATION_METHOD } from './error-message.ts';
 import { NO_R1_HOLDDOWN_TIME, again, begin, transmission } from './exchange.ts';
 import type { Exchange } from './exchange.ts';
@@ -12,7 +12,6 @@ import { METHODS_AT } from './locator-list.ts';
 import { encodeShim6, optionsOffset } from './message-codec.ts';
 import type { I1, I2, I2bis, R1, R1bis, R2 } from './messages.ts';
 import { optionAt } from './options.ts';
-import { NO_OFFER } from './own-side.ts';
 import { learn } from './peer.ts';
 import type { Peer } from './peer.ts';
 import { pairBack } from './received.ts';
@@ -23,9 +22,14 @@ import type { Action } from './transitions.ts';
 export function start(core: ContextCore, pair: LocatorPair, now: Instant): ContextEffect[] {
   const i1 = begin(core.composer.i1(pair, random32(core.random)), pair, core.random, now);
   core.pair = pair;
-  core.update.exchanged(NO_OFFER);
-  core.offered = NO_OFFER;
+  core.update.restart();
   return [...core.enter({ name: 'I1-SENT', i1 }), transmission(i1)];
+}
+
+/** §9, and whenever nothing is left to be known. */
+export function forget(core: ContextCore, reason: DiscardReason): ContextEffect[] {
+  core.update.forget();
+  return [...core.enter({ name: 'IDLE' }), { type: 'discarded', reason }];
 }
 
 /** Is this R1, R2 or R1bis for this context (§12.4)? */
@@ -54,7 +58,7 @@ export function receiveI1(
   const established = core.state.name === 'ESTABLISHED';
   const agreed = !established || peer?.detectionMs !== undefined;
   const r2 = core.r2(i1.initiatorNonce, packet, i1.options.detection !== undefined && agreed);
-  if (!established) core.offered = r2.offer; // ESTABLISHED: it may be a late I1 whose answer is ignored
+  if (!established) core.update.offering(r2.offer); // ESTABLISHED: it may be a late I1 whose answer is ignored
   return [transmission({ octets: encodeShim6(r2.message), pair: pairBack(packet) })];
 }
 
@@ -87,26 +91,40 @@ export function accept(core: ContextCore, message: I2 | I2bis, packet: ReceivedP
   const known = core.peer;
   const pair = pairBack(packet);
   const detection = message.options.detection !== undefined;
-  if (known?.responderNonce !== undefined) {
-    const age = (message.responderNonce - known.responderNonce) | 0; // modulo 2^32
-    if (age < 0) return drop('replayed'); // §5.15.1
-    if (age === 0 && message.initiatorContextTag === known.contextTag) {
-      const octets = encodeShim6(core.r2(message.initiatorNonce, packet, detection).message);
-      return [transmission({ octets, pair }), { type: 'control-received' }];
+  if (known !== undefined) {
+    const same = message.initiatorContextTag === known.contextTag;
+    const age = (known.responderNonce - message.responderNonce) | 0; // modulo 2^32
+    if (age > 0 && !same) return drop('replayed'); // §5.15.1: it would put back an old CT(peer)
+    if (age > 0 || (age === 0 && same && message.initiatorNonce === known.initiatorNonce)) {
+      return answerAgain(core, message, packet, now);
     }
   }
-  // §7.20: packets for the context that was lost must not be taken for packets of this one
-  if (message.type === 'I2bis' && known === undefined && message.packetContextTag === core.tag)
-    return drop('tag-reuse');
+  // §7.20: a new context gets a new tag; the host makes one when the I2bis comes again
+  const isNew = core.state.name === 'IDLE' || 'until' in core.state;
+  if (isNew && message.type === 'I2bis' && message.packetContextTag === core.tag) {
+    return [...forget(core, 'hold-down-over'), ...drop('tag-reuse')];
+  }
   const lesson = learnFrom(core, message, packet, core.detects && detection, now);
   if ('effects' in lesson) return lesson.effects;
   const r2 = core.r2(message.initiatorNonce, packet, detection);
+  // the same peer once more: it may ignore this R2, so what it knows stays what it was
+  const isSamePeer = core.state.name === 'ESTABLISHED' && lesson.peer.contextTag === known?.contextTag;
   const effects = meet(core, lesson.peer, pair);
   effects.push(transmission({ octets: encodeShim6(r2.message), pair }), { type: 'control-received' });
-  core.offered = r2.offer;
+  if (isSamePeer) return effects;
+  core.update.offering(r2.offer);
   if (core.state.name !== 'ESTABLISHED') return effects;
-  core.update.exchanged(r2.offer); // no acknowledgement of R2 exists; a lost one is asked for again
+  core.update.exchanged(); // no acknowledgement of R2 exists; a lost one is asked for again
   return [...effects, core.acknowledged(), ...core.bringUpToDate(now)];
+}
+
+/** An I2 or I2bis from which there is nothing to learn any more. */
+function answerAgain(core: ContextCore, message: I2 | I2bis, packet: ReceivedPacket, now: Instant): ContextEffect[] {
+  if (!core.mayAnswer(now)) return drop('rate');
+  const r2 = core.r2(message.initiatorNonce, packet, message.options.detection !== undefined);
+  if (core.state.name !== 'ESTABLISHED') core.update.offering(r2.offer);
+  const octets = encodeShim6(r2.message);
+  return [transmission({ octets, pair: pairBack(packet) }), { type: 'control-received' }];
 }
 
 /** §7.16. */
@@ -119,7 +137,7 @@ export function establish(core: ContextCore, r2: R2, packet: ReceivedPacket, now
   const { peer } = lesson;
   const { pair } = exchange;
   if (exchange.message.type !== 'I2bis') core.pair = pair; // with I2bis, REAP has chosen the pair before
-  core.update.exchanged(core.offered);
+  core.update.exchanged();
   return [
     ...core.enter({ name: 'ESTABLISHED', peer }),
     { type: 'established', peer: core.facts(peer), pair },
@@ -180,7 +198,8 @@ function learnFrom(
 ): { readonly peer: Peer } | { readonly effects: ContextEffect[] } {
   const { verifier, peer: known } = core;
   const { source, octets } = packet;
-  const lesson = learn(message, { ulid: core.ulids.peer, source, known, verifier, detectionAgreed });
+  const responderNonce = core.responder.nonce(now);
+  const lesson = learn(message, { ulid: core.ulids.peer, source, known, verifier, detectionAgreed, responderNonce });
   if (lesson.outcome === 'believed') return { peer: lesson.peer };
   if (lesson.outcome === 'dropped') return { effects: drop(lesson.reason) };
   // §7.2: points at the Verification Method of the locator; the message has no other effect

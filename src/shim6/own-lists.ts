@@ -38,7 +38,7 @@ export class OwnLists {
     return known;
   }
 
-  /** The same locators under a generation other than that of `list`. */
+  /** The same locators under the next generation, unless another context has had that made already. */
   renewed(list: OwnList): OwnList {
     const current = this.listOf(list.locators);
     return current.generation === list.generation ? this.#make(keyOf(list.locators), list.locators) : current;

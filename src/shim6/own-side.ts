@@ -79,9 +79,11 @@ export class OwnSide {
     }
   }
 
-  /** The same offer under a new generation. */
-  renewed(offer: Offer): Offer {
-    return offer.list === undefined ? offer : { ...offer, list: this.#lists.renewed(offer.list) };
+  /** The same offer with a list whose generation comes after that of `list`. */
+  newer(offer: Offer, list: OwnList | undefined): Offer {
+    if (offer.list === undefined || list === undefined) return offer;
+    const age = (offer.list.generation - list.generation) | 0; // modulo 2^32
+    return age > 0 ? offer : { ...offer, list: this.#lists.renewed(offer.list) };
   }
 
   /** The options that tell `offer` to a peer that knows `told`. Nothing about preferences while there are none to tell. */
@@ -105,9 +107,25 @@ export class OwnSide {
   }
 }
 
+/** `offer` with the list of `known` when its locators are the same: a generation of its own would tell nothing new. */
+export function recognised(offer: Offer, known: Offer): Offer {
+  const same = offer.list !== undefined && known.list !== undefined && sameLocators(offer.list, known.list);
+  return same ? { ...offer, list: known.list } : offer;
+}
+
 /** Is there anything in `offer` that a peer that knows `told` does not know? */
 export function differs(offer: Offer, told: Offer): boolean {
   return offer.list !== told.list || tellsPreferences(offer, told);
+}
+
+function sameLocators({ locators }: OwnList, other: OwnList): boolean {
+  return (
+    locators.length === other.locators.length &&
+    locators.every(({ address, method }, i) => {
+      const locator = other.locators[i];
+      return locator !== undefined && locator.method === method && sameOctets(locator.address, address);
+    })
+  );
 }
 
 function tellsPreferences(offer: Offer, told: Offer): boolean {

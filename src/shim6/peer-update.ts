@@ -5,7 +5,7 @@ import { METHODS_AT } from './locator-list.ts';
 import { optionsOffset } from './message-codec.ts';
 import type { UpdateRequest } from './messages.ts';
 import { optionAt } from './options.ts';
-import { preferencesFault, withList, withPreferences } from './peer.ts';
+import { preferencesFault, withList, withOldRequest, withPreferences } from './peer.ts';
 import type { Peer } from './peer.ts';
 import type { PeerVerifier } from './verification.ts';
 
@@ -20,7 +20,7 @@ export type UpdateOutcome =
       /** Where the Error message points, from the Shim6 header. */
       readonly at: number;
     }
-  | { readonly outcome: 'dropped' };
+  | { readonly outcome: 'dropped'; readonly reason: DropReason };
 
 /** RFC 5533 §10.4: parameters, list, preferences, each replacing what was there before. */
 export function takeUpdate(
@@ -32,7 +32,10 @@ export function takeUpdate(
   const { parameters, locatorList, locatorPreferences, signature, keepaliveTimeout } = request.options;
   const contentsOf = (option: 'locatorList' | 'locatorPreferences'): number =>
     optionAt(octets, optionsOffset(request), option) + 4;
-  if (parameters !== undefined && !verifier.ownsUlid(ulid, parameters)) return { outcome: 'dropped' };
+  if (parameters !== undefined && !verifier.ownsUlid(ulid, parameters)) {
+    return { outcome: 'dropped', reason: 'parameters' };
+  }
+  if (isStale(known, request)) return { outcome: 'dropped', reason: 'replayed' };
   const effective = parameters ?? known.parameters;
   let peer = known;
   if (locatorList !== undefined) {
@@ -56,5 +59,23 @@ export function takeUpdate(
   if (keepaliveTimeout !== undefined && keepaliveTimeout !== 0) {
     peer = { ...peer, keepaliveTimeoutSeconds: keepaliveTimeout };
   }
-  return { outcome: 'taken', peer };
+  const { requestNonce: lastRequest } = request;
+  if (lastRequest === known.lastRequest) return { outcome: 'taken', peer };
+  return { outcome: 'taken', peer: { ...peer, lastRequest, oldRequests: withOldRequest(known) } };
 }
+
+/**
+ * A request that an already taken one has replaced, delayed or replayed by the network. RFC 5533 does not order requests,
+ * so this goes by what can be known: its nonce is one taken earlier, or its generation is one of those just
+ * before the stored one (§10.1: increased by one; a generation chosen at random is not mistaken for one of these).
+ */
+function isStale(known: Peer, { requestNonce, options }: UpdateRequest): boolean {
+  if (requestNonce === known.lastRequest) return false;
+  if (known.oldRequests.includes(requestNonce)) return true;
+  const stored = known.locators.generation;
+  if (stored === undefined || options.locatorList === undefined) return false;
+  const age = (stored - options.locatorList.generation) | 0; // modulo 2^32
+  return age > 0 && age <= GENERATIONS_REMEMBERED;
+}
+
+const GENERATIONS_REMEMBERED = 64;

@@ -15,10 +15,16 @@ export interface Peer {
   readonly locators: PeerLocators;
   /** CGA Parameter Data Structure, kept for later Updates. */
   readonly parameters: Uint8Array | undefined;
-  /** Of the I2 or I2bis that made or last changed this; `undefined` when it was an R2. */
-  readonly responderNonce: number | undefined;
+  /** Of the I2 or I2bis that this was last learnt from; after an R2, the count of that time. Older ones teach nothing. */
+  readonly responderNonce: number;
+  /** Of the same I2 or I2bis; `undefined` after an R2. */
+  readonly initiatorNonce: number | undefined;
   readonly detectionMs: number | undefined;
   readonly keepaliveTimeoutSeconds: number | undefined;
+  /** Nonce of the last Update Request taken: it may come again, if its acknowledgement was lost. */
+  readonly lastRequest: number | undefined;
+  /** Nonces of requests that something newer has replaced. */
+  readonly oldRequests: readonly number[];
 }
 
 /** Ls(peer) with preferences, RFC 5533 §6.1. */
@@ -57,6 +63,13 @@ export function withPreferences(locators: PeerLocators, { elements }: LocatorPre
   return { ...locators, listed };
 }
 
+/** The nonces that are old once the last request is. */
+export function withOldRequest({ lastRequest, oldRequests }: Peer): readonly number[] {
+  return lastRequest === undefined ? oldRequests : [...oldRequests, lastRequest].slice(-OLD_REQUESTS_REMEMBERED);
+}
+
+const OLD_REQUESTS_REMEMBERED = 16;
+
 export function allLocators({ listed, unlisted }: PeerLocators): readonly PeerLocator[] {
   return [...listed, ...unlisted];
 }
@@ -85,6 +98,8 @@ export interface LessonCircumstances {
   readonly source: Address;
   readonly known: Peer | undefined;
   readonly verifier: PeerVerifier;
+  /** What this host would put into an R1 now. */
+  readonly responderNonce: number;
   /** Did both ends ask for fast detection? */
   readonly detectionAgreed: boolean;
 }
@@ -111,11 +126,14 @@ export function learn(message: I2 | I2bis | R2, circumstances: LessonCircumstanc
       contextTag: message.type === 'R2' ? message.responderContextTag : message.initiatorContextTag,
       locators,
       parameters: effective,
-      responderNonce: message.type === 'R2' ? undefined : message.responderNonce,
+      responderNonce: message.type === 'R2' ? circumstances.responderNonce : message.responderNonce,
+      initiatorNonce: message.type === 'R2' ? undefined : message.initiatorNonce,
       detectionMs: detectionAgreed ? detection?.sendTimeoutMs : undefined,
       // RFC 5534 §5.3: sent once per association; 0 means nothing
       keepaliveTimeoutSeconds:
         keepaliveTimeout === 0 ? known?.keepaliveTimeoutSeconds : (keepaliveTimeout ?? known?.keepaliveTimeoutSeconds),
+      lastRequest: undefined,
+      oldRequests: known === undefined ? [] : withOldRequest(known),
     },
   };
 }

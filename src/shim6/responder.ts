@@ -93,6 +93,11 @@ export class Responder {
     return this.#answer('Error', packet, now, () => errorAbout(packet, code, at));
   }
 
+  /** The Responder Nonce of an R1 or R1bis made now. */
+  nonce(now: Instant): number {
+    return this.#counter(now) >>> 0;
+  }
+
   /** §5.15.1, §7.13, §7.20: is the validator ours, recent, and made for this very message? */
   accepts(message: I2 | I2bis, packet: ReceivedPacket, now: Instant): boolean {
     const validator = message.options.responderValidator;

@@ -56,7 +56,7 @@ function receiveUpdate(
   now: Instant,
 ): ContextEffect[] {
   const update = takeUpdate(peer, request, packet.octets, { ulid: core.ulids.peer, verifier: core.verifier });
-  if (update.outcome === 'dropped') return drop('parameters');
+  if (update.outcome === 'dropped') return drop(update.reason);
   const effects = replacePeer(core, peer, update.peer);
   if (update.outcome === 'refused') {
     return [...effects, ...drop(update.reason), core.responder.error(update.code, update.at, packet, now)];

@@ -239,6 +239,8 @@ export class World {
   now = 1_000_000;
   readonly hosts: readonly TestHost[];
   readonly trace: Sent[] = [];
+  /** Those of the trace that arrived. */
+  readonly arrived: ReceivedPacket[] = [];
   /** Lose this one? By default nothing is lost. */
   loses: (sent: Sent) => boolean = () => false;
   delay: (sent: Sent) => number = () => 10;
@@ -302,6 +304,7 @@ export class World {
     const index = this.#flying.findIndex((packet) => packet.at === at);
     const [packet] = this.#flying.splice(index, 1);
     if (packet === undefined) return;
+    this.arrived.push(packet);
     for (const host of this.hosts) {
       if (!host.locators.some(({ address }) => sameOctets(address, packet.destination))) continue;
       this.perform(host, host.receive(packet, this.now));
