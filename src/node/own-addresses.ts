@@ -16,25 +16,11 @@ import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from './netlink/message.ts';
 import type { LocalLocator, NetworkPicture } from './network-picture.ts';
 import { PROTOCOL } from './own-mark.ts';
 import { GONE, perform } from './refusal.ts';
+import type { Absence, OwnAddress } from './own-address.ts';
 import { SourcePreference } from './source-preference.ts';
 
 const COLLISIONS = 3; // RFC 3972 §4: collision counts 0, 1, 2
 const DRIFT_SECONDS = 2; // the kernel rounds what remains
-
-/** Why an address of ours is not there although its prefix is. */
-export type Absence =
-  | 'deleted' // by the operator: not fought
-  | 'collided' // three times in duplicate address detection
-  | 'refused'; // by the kernel
-
-/** An address formed here for a prefix. */
-export interface OwnAddress {
-  readonly address: Address;
-  readonly interface: string;
-  readonly index: number;
-  readonly collisionCount: number;
-  readonly state: LocalLocator['state'] | Absence;
-}
 
 /** What own addresses need from around them. */
 export interface OwnAddressesOptions {

@@ -4,7 +4,7 @@ import { RTM_DELADDRLABEL, RTM_NEWADDRLABEL, writeLabel } from './netlink/label.
 import type { NetlinkExchange } from './netlink/message.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from './netlink/message.ts';
 import type { LocalLocator } from './network-picture.ts';
-import type { OwnAddress } from './own-addresses.ts';
+import type { OwnAddress } from './own-address.ts';
 import { LABEL } from './own-mark.ts';
 import { GONE, perform } from './refusal.ts';
 

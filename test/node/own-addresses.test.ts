@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { OwnAddress } from '../../src/node/own-addresses.ts';
+import type { OwnAddress } from '../../src/node/own-address.ts';
 import type { Inside } from './support/namespace.ts';
 import { CAN_BUILD_NETWORKS, connect, eventually, Namespace } from './support/namespace.ts';
 
