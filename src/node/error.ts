@@ -33,6 +33,7 @@ const CANNOT_START: ReadonlySet<string> = new Set([
   'EACCES',
   'device', // /dev/net/tun
   'addon-missing', // the native module is not built
+  'missing-tool', // a program such as ip
   'addresses', // no usable IPv6 address
   'clash', // a rule preference, table or interface name is taken by someone else
   'key', // key file unreadable

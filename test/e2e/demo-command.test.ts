@@ -71,6 +71,15 @@ describe('the command line of the demonstration', () => {
     expect(report).toMatchObject({ mode: 'simulated', ok: true });
   });
 
+  it('names what is missing, with the command that installs it', () => {
+    const args = [MAIN, '--failure', 'blackhole', '--json'];
+    const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8', env: { PATH: '/nowhere' } });
+    expect(status).toBe(2);
+    const { error } = Failed.parse(JSON.parse(stdout));
+    expect(error).toMatchObject({ code: 'missing-tool' });
+    expect(error.message).toContain('apt-get install iproute2');
+  });
+
   it('prints its help with status 0', () => {
     const { status, stdout } = demo('--help');
     expect(status).toBe(0);

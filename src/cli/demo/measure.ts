@@ -1,4 +1,4 @@
-import { messageOf } from '../../node/error.ts';
+import { exitStatus, messageOf } from '../../node/error.ts';
 import { pause } from './daemons.ts';
 import type { Context, Daemon, Noticed, Pair, Profile } from './daemons.ts';
 import { arm } from './failures.ts';
@@ -50,7 +50,10 @@ const AFTER_MS = { renumber: 2_000, usual: 2_500 } as const;
 
 /** Builds everything, lets programs talk, breaks provider 1, and measures what the programs saw. */
 export async function measure(options: RunOptions, show: (moment: Moment) => void): Promise<RunResult> {
-  const result = await attempt(options, show);
+  const result = await attempt(options, show).catch((error: unknown) => {
+    if (exitStatus(error) === 2) throw error; // the next run would not do better
+    return failed(messageOf(error));
+  });
   show({ at: monotonicNow(), kind: 'finished', result });
   return result;
 }
@@ -98,8 +101,6 @@ async function attempt(options: RunOptions, show: (moment: Moment) => void): Pro
     } finally {
       traffic.kill();
     }
-  } catch (error) {
-    return failed(messageOf(error));
   } finally {
     await stage.close();
   }

@@ -1,6 +1,7 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { LociError, systemCode } from '../../node/error.ts';
 
 const run = promisify(execFile);
 
@@ -29,8 +30,15 @@ export async function ip(namespace: string | undefined, ...args: readonly string
 /** Runs several `ip` commands as one process; the first that fails rejects. */
 export async function ipBatch(namespace: string | undefined, lines: readonly string[]): Promise<void> {
   const running = run('ip', [...(namespace === undefined ? [] : ['-n', namespace]), '-batch', '-']);
-  running.child.stdin?.end(`${lines.join('\n')}\n`);
-  await running;
+  running.child.stdin?.on('error', () => undefined).end(`${lines.join('\n')}\n`); // told by the exit status
+  try {
+    await running;
+  } catch (cause) {
+    if (systemCode(cause) !== 'ENOENT') throw cause;
+    throw new LociError('missing-tool', 'the program ip is missing: install it with `apt-get install iproute2`', {
+      cause,
+    });
+  }
 }
 
 /** Writes kernel settings below `/proc/sys/net/ipv6` inside a namespace. */

@@ -4,6 +4,7 @@ import { release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { RunOptions, RunResult } from './measure.ts';
+import { tenths } from './traffic.ts';
 
 interface Figures {
   readonly udpGapMs: number | null;
@@ -49,7 +50,7 @@ export function reportOf(
 function figures(runs: readonly RunResult[], summary: (values: readonly number[]) => number): Figures {
   const over = (pick: (run: RunResult) => number | null | undefined): number | null => {
     const values = runs.map(pick).filter((value) => typeof value === 'number');
-    return values.length === 0 ? null : summary(values);
+    return values.length === 0 ? null : tenths(summary(values));
   };
   return {
     udpGapMs: over((run) => run.udp?.gapMs),
