@@ -175,14 +175,14 @@ export class OwnAddresses {
   #collide(entry: Entry, lifetimes: Lifetimes): void {
     const collided = addressOf(entry);
     perform(this.#options.route, [this.#deletion(entry.index, collided)], GONE);
-    if (entry.collisionCount + 1 < COLLISIONS) {
+    if (entry.collisionCount + 1 < entry.candidates.length) {
       entry.collisionCount++;
       this.#add(entry, lifetimes);
       return;
     }
     entry.absence = 'collided';
     this.#options.onProblem(
-      new LociError('dad-failed', 'three own addresses in a row are in use by another host on the link'),
+      new LociError('dad-failed', `every own address for a prefix is in use by another host on the link`),
     );
   }
 

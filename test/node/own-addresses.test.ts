@@ -62,6 +62,21 @@ describe.skipIf(!CAN_BUILD_NETWORKS)('own addresses', { timeout: 60_000 }, () =>
     );
   });
 
+  it('is preferred also to temporary addresses, where the operator prefers those (RFC 8981)', async () => {
+    host.run('sysctl -qw net.ipv6.conf.eth0.use_tempaddr=2');
+    host.run('ip addr add 2001:db8:1::c/64 dev eth0 nodad mngtmpaddr valid_lft 9000 preferred_lft 8000');
+    await eventually(
+      'a temporary address',
+      addresses,
+      (text) => /temporary dynamic/.test(text) && !/tentative/.test(text),
+    );
+    expect(host.run('ip -6 route get 2001:db8:77::1')).not.toContain(OWN);
+    await start();
+    await eventually('preferred', own, inState('preferred'));
+    const source = (): string => host.run('ip -6 route get 2001:db8:77::1');
+    await eventually('chosen', source, (text) => text.includes(`src ${OWN} `));
+  });
+
   it('takes the lifetimes of its prefix, is deprecated with it, and preferred again with it', async () => {
     host.run('ip addr change 2001:db8:1::a/64 dev eth0 valid_lft 1000 preferred_lft 500');
     await start();
