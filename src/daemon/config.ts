@@ -15,7 +15,6 @@ export interface Config {
   readonly interception: InterceptionConfig;
   readonly policy: PolicyConfig;
   readonly detection: DetectionConfig;
-  readonly shim6: { readonly enabled: boolean };
 }
 
 /** Which interfaces take part; a trailing `*` stands for any rest. An empty `include` means all. */

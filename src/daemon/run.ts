@@ -122,7 +122,13 @@ class Daemon implements Running {
         onProblem,
       }),
     );
-    this.#counters = this.#open(PacketObservation.open({ tunIndex: tun.index, mark: config.interception.mark }));
+    this.#counters = this.#open(
+      PacketObservation.open({
+        tunIndex: tun.index,
+        mark: config.interception.mark,
+        exemptPorts: config.policy.exemptPorts,
+      }),
+    );
     this.#routing = new KernelRouting(this.#interception, () => this.#locators());
     const receiver = this.#open(RawReceiver.open(SHIM6));
     const icmp = this.#open(Icmpv6Socket.open());
@@ -173,6 +179,7 @@ class Daemon implements Running {
   reload(config: Config): void {
     this.#policy = new Policy(config.policy);
     this.#host.configure(settingsOf(config));
+    this.#view.reconfigured(config.profile);
     this.#interception.setRtoMin(config.interception.rtoMinMs);
   }
 

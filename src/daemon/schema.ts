@@ -16,7 +16,6 @@ function text(pattern: RegExp, error: string): z.ZodString {
 
 const tableText = { error: 'must be a table' };
 const list = 'must be a list';
-const switchText = 'must be true or false';
 const path = text(/^\/[^\0]+$/, 'must be an absolute path');
 const socketPath = text(/^\/[^\0]{1,106}$/, 'must be an absolute path of at most 107 octets'); // sun_path of unix(7)
 const interfaceName = text(/^[^\s/*]{1,15}$/, 'must be an interface name of 1 to 15 characters'); // IFNAMSIZ
@@ -168,13 +167,6 @@ const file = z.strictObject({
     )
     .prefault({})
     .describe('How failures are found, and when traffic returns.'),
-  shim6: z
-    .strictObject(
-      { enabled: z.boolean({ error: switchText }).default(true).describe('Answer and open Shim6 contexts.') },
-      tableText,
-    )
-    .prefault({})
-    .describe('RFC 5533.'),
 });
 
 export type Issue = z.core.$ZodIssue;
@@ -183,7 +175,7 @@ export type Issue = z.core.$ZodIssue;
 export function configOf(values: unknown): { readonly config: Config } | { readonly issues: readonly Issue[] } {
   const checked = file.safeParse(values);
   if (!checked.success) return { issues: checked.error.issues };
-  const { interfaces, tun, interception, policy, detection, shim6, ...top } = checked.data;
+  const { interfaces, tun, interception, policy, detection, ...top } = checked.data;
   return {
     config: {
       profile: top.profile,
@@ -215,7 +207,6 @@ export function configOf(values: unknown): { readonly config: Config } | { reado
         probeBudget: detection.probe_budget,
         sendTimeoutMs: present(detection.send_timeout_ms),
       },
-      shim6,
     },
   };
 }

@@ -12,7 +12,7 @@ import { VERSION } from './version.ts';
 
 /** What the control socket shows of a host at work. */
 export class DaemonView implements Control {
-  readonly #profile: Profile;
+  #profile: Profile;
   readonly #host: Host;
   readonly #shell: Shell;
   readonly #now: () => Instant;
@@ -25,6 +25,11 @@ export class DaemonView implements Control {
     this.#shell = shell;
     this.#now = now;
     this.#started = now();
+  }
+
+  /** The configuration was read again. */
+  reconfigured(profile: Profile): void {
+    this.#profile = profile;
   }
 
   publish(event: HostEvent): void {

@@ -31,6 +31,10 @@ const PRIORITY = -350; // before connection tracking and whatever drops
 
 const HIP = 139;
 const SHIM6 = 140;
+const TCP = 6;
+const UDP = 17;
+const SOURCE_PORT_AT = 0;
+const DESTINATION_PORT_AT = 2;
 const ICMPV6 = 58;
 const ROUTER_SOLICITATION = 133; // RFC 4861 §4: Neighbour Discovery is 133 to 137
 const REDIRECT = 137;
@@ -53,6 +57,8 @@ export interface ObservationOptions {
   readonly tunIndex: number;
   /** The bit that our own sockets set on what they send. */
   readonly mark: number;
+  /** TCP and UDP ports whose packets `seen` leaves out, as source or destination. */
+  readonly exemptPorts: readonly number[];
 }
 
 /** What a watched pair has counted: `base` before it was last quiet, `listed` since. */
@@ -200,7 +206,7 @@ function keyOf({ source, destination }: ObservedPair): Uint8Array {
   return key;
 }
 
-function ruleset({ tunIndex, mark }: ObservationOptions): Uint8Array[] {
+function ruleset({ tunIndex, mark, exemptPorts }: ObservationOptions): Uint8Array[] {
   const pair = payload(HEADER.network, SOURCE_AT, PAIR_LENGTH);
   const destination = (length: number): Uint8Array => payload(HEADER.network, DESTINATION_AT, length);
   const between = (first: number, last: number): Uint8Array[] => [
@@ -255,8 +261,26 @@ function ruleset({ tunIndex, mark }: ObservationOptions): Uint8Array[] {
       compare('equal', Uint8Array.of(0xfe, 0x80)),
       accept(),
     ),
+    ...exemptPorts.flatMap(exemption),
     appendedRule(TABLE, 'output', pair, lookup(OWN), update(SEEN, SEEN_TIMEOUT_MS)),
   ];
+}
+
+/** TCP and UDP have their ports at the same places. */
+function exemption(port: number): Uint8Array[] {
+  return [TCP, UDP].flatMap((protocol) =>
+    [SOURCE_PORT_AT, DESTINATION_PORT_AT].map((offset) =>
+      appendedRule(
+        TABLE,
+        'output',
+        meta(META.l4proto),
+        compare('equal', Uint8Array.of(protocol)),
+        payload(HEADER.transport, offset, 2),
+        compare('equal', Uint8Array.of(port >> 8, port & 0xff)),
+        accept(),
+      ),
+    ),
+  );
 }
 
 const REMEDY: Readonly<Record<string, string>> = {

@@ -35,7 +35,6 @@ describe('the configuration file', () => {
       interception: { mark: 0x1000_0000, ownPreference: 100, peerPreference: 101, table: 533, rtoMinMs: 50 },
       policy: { triggerPackets: 50, exemptPorts: [53], idleMinutes: 5 },
       detection: { returnAfterSeconds: 5, probeBudget: 200, sendTimeoutMs: {} },
-      shim6: { enabled: true },
     });
   });
 
@@ -102,7 +101,6 @@ describe('a mistake in the configuration', () => {
       'interception.locator_preference must be greater than peer_preference',
     ],
     ['tun = 3', 1, 'tun must be a table'],
-    ['[shim6]\nenabled = "yes"', 2, 'shim6.enabled must be true or false'],
     ['[tun]\nname = "a name"', 2, 'tun.name must be an interface name of 1 to 15 characters'],
   ])('names line, key and what is allowed: %j', (text, line, message) => {
     const error = mistake(text);
@@ -169,7 +167,7 @@ describe('a mistake in the configuration', () => {
     const text = '[ "policy" ]\n"deny" = 1\n[detection]\nsend_timeout_ms.fast = 2\n';
     expect(lineOf(text, ['policy', 'deny', '0'])).toBe(2);
     expect(lineOf(text, ['detection', 'send_timeout_ms', 'fast'])).toBe(4);
-    expect(lineOf(text, ['shim6'])).toBe(1);
+    expect(lineOf(text, ['tun'])).toBe(1);
   });
 });
 

@@ -84,6 +84,18 @@ describe.skipIf(!CAN_BUILD_NETWORKS)('packet observation', { timeout: 60_000 }, 
     expect(await inside.call('seen')).toEqual({ [`${OWN} ${OTHER}`]: 3 });
   });
 
+  it('does not see exempt ports, of TCP and of UDP', async () => {
+    await inside.call('setOwn', OWN);
+    const send = (port: number): void => {
+      const text = `import socket; s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.bind(("${OWN}", 0)); s.sendto(bytes(8), ("${OTHER}", ${String(port)}))`;
+      host.shell(`python3 -c '${text}'`);
+    };
+    send(53);
+    expect(await inside.call('seen')).toEqual({});
+    send(54);
+    expect(await inside.call('seen')).toEqual({ [`${OWN} ${OTHER}`]: 1 });
+  });
+
   it('does not count what carries our mark, nor Shim6 and HIP, nor what is diverted', async () => {
     await inside.call('setOwn', OWN);
     await inside.call('watch', OWN, PEER);

@@ -152,7 +152,11 @@ const commands: Record<string, (...parameters: never[]) => unknown> = {
   },
   observe(tunIndex?: number) {
     if (tunIndex === undefined) tun ??= TunDevice.open('loci0', 1500);
-    observation = PacketObservation.open({ tunIndex: tunIndex ?? need(tun).index, mark: DEFAULT_NUMBERS.mark });
+    observation = PacketObservation.open({
+      tunIndex: tunIndex ?? need(tun).index,
+      mark: DEFAULT_NUMBERS.mark,
+      exemptPorts: [53],
+    });
   },
   setOwn(...addresses: string[]) {
     need(observation).setOwn(addresses.map(address));
