@@ -76,9 +76,9 @@ export class Observation {
     this.#dueActive = Math.min(this.#dueActive, now + ACTIVE_MS);
   }
 
-  /** Report what changed since the last poll, if one is due. */
-  poll(now: Instant, report: (ulids: LocatorPair, sent: boolean, heard: boolean) => void): void {
-    if (now < this.deadline) return;
+  /** Report what changed since the last poll, if one is due, or if the answer is needed now. */
+  poll(isNeeded: boolean, now: Instant, report: (ulids: LocatorPair, sent: boolean, heard: boolean) => void): void {
+    if (now < this.deadline && !isNeeded) return;
     const visit: CountVisitor = (octets, at, packets) => {
       this.#count(addressKey(octets.subarray(at, at + 32)), packets, now);
     };

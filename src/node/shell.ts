@@ -158,7 +158,8 @@ export class Shell {
   }
 
   #observe(): void {
-    this.#ports.observation.poll(this.#ports.now(), (ulids, sent, heard) => {
+    const now = this.#ports.now();
+    this.#ports.observation.poll(this.#host.deadline <= now, now, (ulids, sent, heard) => {
       this.#perform(this.#host.handle({ type: 'traffic', ulids, sent, heard }, this.#ports.now()));
     });
   }
