@@ -1,6 +1,5 @@
 import { samePair } from '../locators/pair.ts';
 import type { LocatorPair } from '../locators/pair.ts';
-import { sameOctets } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
 import { IPV6_HEADER_LENGTH, IPV6_MINIMUM_MTU } from '../wire/ipv6.ts';
 import type { Detection } from './fast-detection.ts';
@@ -106,8 +105,7 @@ export class Composer {
 
   /** The locators go in as far as there is room (§5.1); a later Update Request tells the rest. */
   #telling<Message extends I2 | I2bis | R2>(message: Message, source: Address, mustList: boolean): Composed<Message> {
-    const unusual = !sameOctets(source, this.#configuration.ulids.local); // from such a source a list is needed (§7.13)
-    const offer = this.#own.offer(MAX_OCTETS - shim6Length(message), true, source, mustList || unusual);
+    const offer = this.#own.offer(MAX_OCTETS - shim6Length(message), true, source, mustList);
     return {
       message: { ...message, options: { ...message.options, ...this.#own.options(offer, NO_OFFER, true) } },
       offer,

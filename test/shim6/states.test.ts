@@ -5,6 +5,7 @@ import { encodeShim6, parseShim6 } from '../../src/shim6/message-codec.ts';
 import type { I1, I2, R2 } from '../../src/shim6/messages.ts';
 import { contextTag } from '../../src/shim6/tag.ts';
 import { TRANSITIONS } from '../../src/shim6/transitions.ts';
+import { cgaIdentity } from './cga-hosts.ts';
 import { ip } from './spec-vectors.ts';
 import type { Sent, TestHost, World } from './world.ts';
 import { established, packetOf, twoHosts } from './world.ts';
@@ -427,13 +428,21 @@ describe('I2', () => {
     expect(b.log.map(({ type }) => type)).toEqual(['transmit', 'control-received']);
   });
 
-  it('multicast, link-local and our own addresses in a proven list are no destinations', () => {
+  it('our own addresses in a proven list are no destinations', () => {
     const { b, context, ...rest } = SITUATIONS['I1-SENT']();
     const parameters = b.parametersOf(b.address(0));
     i2From({ b, context, ...rest }, (m) => ({ ...m, options: { ...m.options, ...withList(b), parameters } }));
     expect(context.peerLocators).toHaveLength(2);
     context.handle({ type: 'own-locators', locators: [...rest.a.locators, ...b.locators.slice(1)] }, rest.world.now);
     expect(context.peerLocators).toHaveLength(1);
+  });
+
+  it('multicast, unspecified, loopback and link-local addresses are none either, whoever signed for them', () => {
+    const odd = ['ff0e::1', '::', '::1', 'fe80::1', 'fec0::1'];
+    const { world, b, a, ab } = twoHosts({ a: { identity: cgaIdentity(4, [...odd, '2001:db8:c::1']) } });
+    world.start(a, ab);
+    world.run(1000);
+    expect(b.context.peerLocators.map(({ address }) => address)).toEqual([ab.local, ip('2001:db8:c::1')]);
   });
 });
 

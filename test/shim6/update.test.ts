@@ -181,6 +181,46 @@ describe('an outstanding request', () => {
     change(world, a, a.locators);
     world.run(50);
     expect(b.context.peerLocators.some(({ broken }) => broken)).toBe(false);
+    // said in so many words, for a peer that keeps preferences when a list comes without them
+    expect(requests(world)[1]?.message.options.locatorPreferences?.elements).toEqual([NO_PREFERENCE, NO_PREFERENCE]);
+  });
+
+  it('that comes late does not undo the one that replaced it', () => {
+    const { world, a, b } = cgaHosts();
+    const [a1, a2] = a.locators;
+    if (a1 === undefined || a2 === undefined) throw new Error('two locators expected');
+    let slow = true;
+    world.delay = ({ message }) => {
+      if (message.type !== 'UpdateRequest' || !slow) return 10;
+      slow = false;
+      return 500;
+    };
+    change(world, a, [a1, cga('2001:db8:c::3')]);
+    world.run(100);
+    change(world, a, [a1, cga('2001:db8:c::4')]);
+    world.run(100);
+    const known = addresses(b.context.peerLocators);
+    b.log = [];
+    world.run(1000);
+    expect(b.log).toEqual([{ type: 'drop', reason: 'replayed' }]);
+    expect(addresses(b.context.peerLocators)).toEqual(known);
+  });
+
+  it('that is repeated by the network after newer ones is recognised; the last one is acknowledged again', () => {
+    const { world, a, b } = established();
+    for (const broken of [true, false]) {
+      change(
+        world,
+        a,
+        a.locators.map((locator) => ({ ...locator, broken })),
+      );
+      world.run(100);
+    }
+    const [first, second] = requests(world);
+    if (first === undefined || second === undefined) throw new Error('two requests expected');
+    expect(b.receive(packetOf(first), world.now)).toEqual([{ type: 'drop', reason: 'replayed' }]);
+    expect(b.receive(packetOf(second), world.now).map(({ type }) => type)).toContain('transmit');
+    expect(b.context.peerLocators.some(({ broken }) => broken)).toBe(false);
   });
 
   it('goes out again at once when the pair changes', () => {
@@ -214,6 +254,23 @@ describe('an outstanding request', () => {
     expect(b.context.peerLocators.every(({ transient }) => transient)).toBe(true);
     expect(a.context.peerLocators.every(({ broken }) => broken)).toBe(true);
     world.run(300_000);
+    expect(requests(world)).toHaveLength(2);
+  });
+
+  it('of one context makes no work for the others', () => {
+    const { world, a } = established();
+    const fork = a.create(a.context.ulids, 1);
+    world.tell(a, fork, { type: 'start' });
+    world.run(100);
+    world.loses = ({ message }) => message.type === 'UpdateAcknowledgement';
+    const [first] = a.contexts;
+    if (first === undefined) throw new Error('no context');
+    for (const broken of [true, false]) {
+      const locators = a.locators.map((locator) => ({ ...locator, broken }));
+      world.tell(a, first, { type: 'own-locators', locators }); // the second needs a new generation
+    }
+    expect(requests(world)).toHaveLength(2);
+    world.tell(a, fork, { type: 'own-locators', locators: a.locators });
     expect(requests(world)).toHaveLength(2);
   });
 
