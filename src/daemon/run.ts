@@ -201,14 +201,24 @@ class Daemon implements Running {
 
   /** Links, addresses or routes changed. */
   #follow(change: LocatorChange): void {
+    const present = this.#hostLocators(change.locators);
+    const isLoss = this.#host.locators.some(
+      (before) =>
+        before.operational && !present.some((now) => now.operational && sameOctets(now.address, before.address)),
+    );
+    if (isLoss) this.#shell.input({ type: 'locators', locators: present }); // before anything that takes time
     this.#own.update(change);
     const ours = change.locators.filter((locator) => this.#isOurs(locator));
     this.#interception.setLocators(ours);
     this.#routing.follow();
     for (const gone of change.departed) this.#sender.release(gone.address);
-    const locators = ours.flatMap((locator) => this.#hostLocator(locator));
+    const locators = this.#hostLocators(change.locators);
     this.#counters.setOwn(locators.map((locator) => locator.address));
     this.#shell.input({ type: 'locators', locators });
+  }
+
+  #hostLocators(locators: readonly LocalLocator[]): HostLocator[] {
+    return locators.filter((locator) => this.#isOurs(locator)).flatMap((locator) => this.#hostLocator(locator));
   }
 
   #isOurs(locator: LocalLocator): boolean {

@@ -143,13 +143,17 @@ export class HostContext {
     this.tellReap({ type: 'payload-received', pair: heardOn }, now, out);
   }
 
-  /** The locators of this host changed. */
-  locatorsChanged(own: readonly OwnLocator[], now: Instant, out: HostEffect[]): void {
+  /** The locators of this host changed. REAP comes first: signing a new list for the peer takes its time. */
+  locatorsChanged(now: Instant, out: HostEffect[]): void {
     this.#offerCandidates(now, out);
     const current = this.#reap?.pair ?? this.ulids;
     const local = this.#locator(current.local);
     if (local?.operational !== true) this.tellReap({ type: 'pair-dead', cause: 'address-lost' }, now, out);
     else if (local.state === 'deprecated') this.tellReap({ type: 'deprecate', pair: current }, now, out);
+  }
+
+  /** RFC 5533 §10: let the peer know. */
+  announce(own: readonly OwnLocator[], now: Instant, out: HostEffect[]): void {
     this.tell({ type: 'own-locators', locators: own }, now, out);
   }
 
@@ -179,7 +183,7 @@ export class HostContext {
         out.push(this.#event(now, { event: 'state', state: effect.to }));
         return;
       case 'established':
-        this.#established(effect.peer, now, out);
+        this.#established(effect.peer, effect.pair, now, out);
         return;
       case 'peer-changed':
         this.flow.tagPeer = effect.peer.contextTag;
@@ -272,10 +276,13 @@ export class HostContext {
     }
   }
 
-  #established(peer: PeerFacts, now: Instant, out: HostEffect[]): void {
+  /** `pair` is the one that the exchange has shown to work. */
+  #established(peer: PeerFacts, pair: LocatorPair, now: Instant, out: HostEffect[]): void {
     this.flow.tagPeer = peer.contextTag;
     this.flow.delivers = true;
     if (this.#reap === undefined) {
+      this.flow.pair = pair;
+      if (!samePair(pair, this.ulids)) this.#divert(now, out);
       const { machine, profile } = this.#surroundings.reap(this.flow.pair, peer, now);
       this.#reap = machine;
       this.#profile = profile;

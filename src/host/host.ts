@@ -20,6 +20,7 @@ import { formatAddress, isGlobalUnicast, sameOctets } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
 import { PARAMETER_PROBLEM, parseIcmpError, UNRECOGNIZED_NEXT_HEADER } from '../wire/icmpv6.ts';
 import { parseIpv6Header } from '../wire/ipv6.ts';
+import { NEVER } from '../wire/time.ts';
 import type { Instant } from '../wire/time.ts';
 import { Contexts } from './contexts.ts';
 import { detectionOf, reapFor } from './detection.ts';
@@ -57,6 +58,8 @@ export class Host {
   readonly #probes: TokenBucket;
   readonly #drops = new Map<string, number>();
   #locators: readonly HostLocator[] = [];
+  /** When contexts are told about changed locators. */
+  #announceAt: Instant = NEVER;
 
   constructor(configuration: HostConfiguration, now: Instant) {
     const { crypto, random, signer, settings } = configuration;
@@ -87,7 +90,7 @@ export class Host {
 
   /** When `tick` is next due. Calling early is harmless. */
   get deadline(): Instant {
-    let first = Number.POSITIVE_INFINITY;
+    let first = this.#announceAt;
     for (const context of this.contexts) first = Math.min(first, context.deadline);
     return first;
   }
@@ -129,6 +132,7 @@ export class Host {
         for (const context of this.contexts) context.tellReap({ type: 'lag', ms: input.ms }, now, out);
         break;
       case 'tick':
+        if (now >= this.#announceAt) this.#announce(now, out);
         for (const context of [...this.contexts]) this.#tick(context, now, out);
         break;
     }
@@ -237,7 +241,8 @@ export class Host {
 
   /** RFC 5533 §7.13: an I2 that is not believed leaves nothing behind. */
   #accept(ulids: LocatorPair, message: I2 | I2bis, packet: ReceivedPacket, now: Instant, out: HostEffect[]): void {
-    const context = this.#create(ulids, now);
+    const taken = message.type === 'I2bis' ? message.packetContextTag : undefined; // §7.20: not the old tag again
+    const context = this.#create(ulids, now, taken);
     context.tell({ type: 'message', message, packet }, now, out);
     if (context.context.state === 'IDLE') this.#forget(context);
   }
@@ -247,10 +252,10 @@ export class Host {
     this.fastPath.remove(context.flow);
   }
 
-  #create(ulids: LocatorPair, now: Instant): HostContext {
+  #create(ulids: LocatorPair, now: Instant, taken?: ContextTag): HostContext {
     const { random, settings } = this.#configuration;
     let tag = randomTag(random);
-    while (this.contexts.tagged(tag) !== undefined) tag = randomTag(random); // RFC 5533 §7.1
+    while (this.contexts.tagged(tag) !== undefined || tag === taken) tag = randomTag(random); // RFC 5533 §7.1
     const machine = new Context({
       ulids,
       forkedInstanceId: 0,
@@ -280,9 +285,17 @@ export class Host {
   }
 
   #setLocators(locators: readonly HostLocator[], now: Instant, out: HostEffect[]): void {
-    for (const event of locatorEvents(this.#locators, locators, now)) out.push({ type: 'event', event });
+    const events = locatorEvents(this.#locators, locators, now);
     this.#locators = locators;
-    for (const context of [...this.contexts]) context.locatorsChanged(this.#ownLocators(context.ulids), now, out);
+    if (events.length === 0) return;
+    for (const event of events) out.push({ type: 'event', event });
+    for (const context of [...this.contexts]) context.locatorsChanged(now, out);
+    this.#announceAt = now; // with the next tick
+  }
+
+  #announce(now: Instant, out: HostEffect[]): void {
+    this.#announceAt = NEVER;
+    for (const context of [...this.contexts]) context.announce(this.#ownLocators(context.ulids), now, out);
   }
 
   #ownLocators(ulids: LocatorPair): OwnLocator[] {
