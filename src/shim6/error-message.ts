@@ -37,5 +37,11 @@ export function errorAbout(packet: ReceivedPacket, code: number, at: number): Er
     destination,
   });
   w.octets(octets);
-  return { type: 'Error', code, pointer: IPV6_HEADER_LENGTH + at, packet: w.finish().subarray(0, MAX_QUOTED) };
+  const whole = w.bytes.length & ~7; // no padding, so that the answer exceeds what caused it by its own headers only
+  return {
+    type: 'Error',
+    code,
+    pointer: IPV6_HEADER_LENGTH + at,
+    packet: w.finish().subarray(0, Math.min(whole, MAX_QUOTED)),
+  };
 }

@@ -1,5 +1,7 @@
 import { cgaTargets } from './targets/cga.ts';
 import { daemonTargets } from './targets/daemon.ts';
+import { hostTargets } from './targets/host.ts';
+import { nodeTargets } from './targets/node.ts';
 import { shim6Targets } from './targets/shim6.ts';
 import { wireTargets } from './targets/wire.ts';
 
@@ -22,4 +24,6 @@ export const targets: Readonly<Record<string, Target>> = {
   ...cgaTargets,
   ...shim6Targets,
   ...daemonTargets,
+  ...nodeTargets,
+  ...hostTargets,
 };

@@ -13,7 +13,7 @@ const messages = ['linshim6-cga.pcap', 'linshim6-hba.pcap', 'linshim6-ka.pcap']
   .map((packet) => packet.slice(IPV6_HEADER_LENGTH));
 
 /** RFC 5533 §5.3: the checksum covers as many octets as the length field says. */
-function repairChecksum(bytes: Uint8Array): void {
+export function repairChecksum(bytes: Uint8Array): void {
   const length = ((bytes[1] ?? 0) + 1) * 8;
   if (length > bytes.length) return;
   bytes.fill(0, CHECKSUM_AT, CHECKSUM_AT + 2);
