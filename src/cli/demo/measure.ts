@@ -47,6 +47,8 @@ const STEADY_MS = 500;
 const JITTER_MS = 100;
 const LOOK_BACK_MS = 100;
 const AFTER_MS = { renumber: 2_000, usual: 2_500 } as const;
+/** RFC 5534 §7 waits 15 s before it suspects anything, and then probes one pair after the other. */
+const AFTER_RFC_MS = 25_000;
 
 /** Builds everything, lets programs talk, breaks provider 1, and measures what the programs saw. */
 export async function measure(options: RunOptions, show: (moment: Moment) => void): Promise<RunResult> {
@@ -84,7 +86,7 @@ async function attempt(options: RunOptions, show: (moment: Moment) => void): Pro
       const { at } = await armed.strike((what) => {
         show({ at: monotonicNow(), kind: 'step', what });
       });
-      await pause(failure === 'renumber' ? AFTER_MS.renumber : AFTER_MS.usual);
+      await pause(profile === 'rfc' ? AFTER_RFC_MS : failure === 'renumber' ? AFTER_MS.renumber : AFTER_MS.usual);
       const { tcp, udp, faults } = await traffic.finish(at - LOOK_BACK_MS);
       armed.disarm();
       const pairAfter = loci ? await pairOf(stage.daemon('client'), ulids) : null;
