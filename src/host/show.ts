@@ -91,11 +91,25 @@ function why(host: Host, pair: LocatorPair, state: PathSnapshot['state'], users:
   const [user] = users;
   if (user !== undefined) {
     if (user.reap?.state !== 'Operational') return 'in use, being tested';
-    return samePair(pair, user.ulids) ? 'in use: the identifiers themselves' : `in use: ${user.chosenBecause}`;
+    return samePair(pair, user.ulids)
+      ? 'in use: the identifiers themselves'
+      : `in use: ${CHOSEN_BECAUSE[user.chosenBecause] ?? user.chosenBecause}`;
   }
   if (state === 'failed') return 'stopped carrying packets';
   return state === 'operational' ? 'works, not needed' : 'never used';
 }
+
+/** Why payload left the pair before, for people. */
+const CHOSEN_BECAUSE: Readonly<Record<string, string>> = {
+  'send-timeout': 'the pair before stopped answering',
+  'peer-exploring': 'the peer did not hear us on the pair before',
+  'address-lost': 'our address or link of the pair before is gone',
+  'peer-broken': "the peer's address of the pair before is gone",
+  'address-deprecated': 'our address of the pair before is about to go',
+  'send-error': 'the kernel could not send on the pair before',
+  icmp: 'routers could not deliver on the pair before',
+  application: 'an application complained about the pair before',
+};
 
 function ago(at: Instant | undefined, now: Instant): number | null {
   return at === undefined ? null : Math.max(0, now - at);

@@ -225,7 +225,7 @@ export class Shell {
     let reported: string | undefined;
     for (let slot = 0; slot < count; slot++) {
       const error = meta[slot * FIELDS + ERROR] ?? 0;
-      if (error === 0) continue;
+      if (error === 0 || (meta[slot * FIELDS + SOCKET] ?? 0) < 0) continue; // without a socket: not sent on purpose
       this.packets.sendErrors++;
       const start = meta[slot * FIELDS + OFFSET] ?? 0;
       const pair = { local: slab.slice(start + 8, start + 24), peer: slab.slice(start + 24, start + 40) };
