@@ -69,7 +69,7 @@ export function median(values: readonly number[]): number {
 }
 
 /** What this was built from: `git describe`, or the version of the package where there is no repository. */
-function commit(): string {
+export function commit(): string {
   const root = fileURLToPath(new URL('../../../', import.meta.url));
   const described = spawnSync('git', ['-C', root, 'describe', '--always', '--dirty'], { encoding: 'utf8' });
   if (described.status === 0) return described.stdout.trim();
