@@ -180,7 +180,7 @@ export class HostContext {
         this.flow.tagPeer = this.flow.delivers ? this.context.tagPeer : undefined;
         if (effect.to === 'ESTABLISHED') this.tellReap({ type: 'thaw' }, now, out);
         else this.tellReap({ type: 'freeze' }, now, out);
-        out.push(this.#event(now, { event: 'state', state: effect.to }));
+        if (effect.to !== 'IDLE') out.push(this.#event(now, { event: 'state', state: effect.to })); // `discarded` says why
         return;
       case 'established':
         this.#established(effect.peer, effect.pair, now, out);

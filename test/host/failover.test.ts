@@ -132,6 +132,23 @@ describe('two hosts in virtual time', () => {
     expect(hosts.events(hosts.b, 'selected').length).toBeLessThanOrEqual(1);
   });
 
+  it('says once that a context ended, and why', () => {
+    const hosts = talking(6);
+    hosts.a.sim.handle({ type: 'close', ulids: hosts.ulids(hosts.a) });
+    const ended = hosts.events(hosts.a, 'state').filter((event) => event.state === 'IDLE');
+    expect(ended.map((event) => event.reason)).toEqual(['command']);
+  });
+
+  it('S6-127 forgets a context that nobody has used for five minutes', () => {
+    const hosts = twoHosts(7);
+    hosts.establish();
+    hosts.run(299_000);
+    expect(hosts.state(hosts.a)).toBe('ESTABLISHED');
+    hosts.run(2_000);
+    expect(hosts.state(hosts.a)).toBeUndefined();
+    expect(hosts.events(hosts.a, 'state').at(-1)?.reason).toBe('unused');
+  });
+
   it('S6-164 is silent when nobody sends', () => {
     const hosts = twoHosts(5);
     hosts.establish();
