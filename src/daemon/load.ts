@@ -27,9 +27,10 @@ export function parseConfig(text: string, file: string): Config {
   } catch (cause) {
     if (!(cause instanceof TomlError)) throw cause;
     const what = cause.message.split('\n', 1)[0] ?? '';
+    const key = /^\s*([\w."'-]+)\s*=/.exec(text.split('\n')[cause.line - 1] ?? '')?.[1];
     throw new LociError(
       'config',
-      `${what.replace(/^Invalid TOML document: /, 'not TOML: ')} (column ${String(cause.column)})`,
+      `${what.replace(/^Invalid TOML document: /, 'not TOML: ')}${key === undefined ? '' : ` at ${key}`} (column ${String(cause.column)})`,
       {
         file,
         line: cause.line,
