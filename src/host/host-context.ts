@@ -47,9 +47,6 @@ export class HostContext {
   #probed = new Set<string>();
   #incoming: LocatorPair;
   #chosenBecause = '';
-  #askedAt: Instant = 0;
-  /** From I1 to R1. */
-  #handshakeMs: number | undefined;
   #diverted = false;
   #lingerUntil: Instant = NEVER;
   #sentAt: Instant | undefined;
@@ -171,11 +168,9 @@ export class HostContext {
     switch (effect.type) {
       case 'transmit':
         out.push(effect);
-        this.#askedAt = now;
         this.tellReap({ type: 'payload-sent' }, now, out); // RFC 5534 §6.1: control messages count as payload
         return;
       case 'state':
-        if (effect.from === 'I1-SENT' && effect.to === 'I2-SENT') this.#handshakeMs = now - this.#askedAt;
         this.flow.delivers = effect.to === 'ESTABLISHED' || effect.to === 'I2BIS-SENT';
         this.flow.tagPeer = this.flow.delivers ? this.context.tagPeer : undefined;
         if (effect.to === 'ESTABLISHED') this.tellReap({ type: 'thaw' }, now, out);
@@ -286,9 +281,6 @@ export class HostContext {
       const { machine, profile } = this.#surroundings.reap(this.flow.pair, peer, now);
       this.#reap = machine;
       this.#profile = profile;
-      if (this.#handshakeMs !== undefined) {
-        this.tellReap({ type: 'rtt', pair: this.flow.pair, ms: this.#handshakeMs }, now, out);
-      }
       out.push({ type: 'watch', ulids: this.ulids });
     }
     if (peer.keepaliveTimeoutSeconds !== undefined) {

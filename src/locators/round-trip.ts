@@ -2,6 +2,7 @@
 export interface RoundTrip {
   readonly srtt: number;
   readonly rttvar: number;
+  readonly samples: number;
 }
 
 const ALPHA = 1 / 4;
@@ -16,8 +17,8 @@ export function measured(
   sampleMs: number,
   cap: number = Number.POSITIVE_INFINITY,
 ): RoundTrip {
-  if (before === undefined) return { srtt: sampleMs, rttvar: sampleMs / 2 };
+  if (before === undefined) return { srtt: sampleMs, rttvar: sampleMs / 2, samples: 1 };
   const sample = Math.min(sampleMs, before.srtt + Math.max(2 * before.rttvar, cap));
   const rttvar = before.rttvar + BETA * (Math.abs(before.srtt - sample) - before.rttvar);
-  return { srtt: before.srtt + ALPHA * (sample - before.srtt), rttvar };
+  return { srtt: before.srtt + ALPHA * (sample - before.srtt), rttvar, samples: before.samples + 1 };
 }

@@ -100,7 +100,7 @@ export class Reap extends Explorer {
     this.#use(now);
     this.react('payload sent', this.currentPair, now, out, at);
     if (!this.profile.pathTest || this.currentState !== 'Operational' || !this.trips.isVague(this.currentPair)) return;
-    if (now - this.#refreshedAt < this.profile.testIntervalMs) return;
+    if (now - this.#refreshedAt < this.trips.testInterval(this.currentPair)) return;
     this.#refreshedAt = now;
     this.test(this.currentPair, 'refresh', now, out);
   }

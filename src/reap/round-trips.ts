@@ -8,6 +8,10 @@ const FACTOR = 1.25;
 const UNKNOWN_MS = 50; // for a pair that was never measured
 const REMEMBERED = 64;
 
+/** So many samples come quickly: the first ones are of code that never ran before, at both ends. */
+const FIRST_SAMPLES = 8;
+const HASTE = 10;
+
 /** Round-trip times per pair, and what they add to the timers of a profile that counts in milliseconds. */
 export class RoundTrips {
   readonly #profile: ReapProfile;
@@ -41,6 +45,12 @@ export class RoundTrips {
   /** What a probe just sent must be allowed for its report. */
   answerTime(pair: LocatorPair): number {
     return FACTOR * (this.of(pair)?.srtt ?? UNKNOWN_MS);
+  }
+
+  /** Until the next sample is worth its packets. */
+  testInterval(pair: LocatorPair): number {
+    const { testIntervalMs } = this.#profile;
+    return (this.of(pair)?.samples ?? 0) < FIRST_SAMPLES ? testIntervalMs / HASTE : testIntervalMs;
   }
 
   /** More samples would shorten the allowance. */

@@ -89,7 +89,7 @@ describe('RFC 5534 §4.2 the order of exploration', () => {
 describe('round trips', () => {
   it('smooths, and takes an outlier only as far as the cap', () => {
     let trip = measured(undefined, 10);
-    expect(trip).toEqual({ srtt: 10, rttvar: 5 });
+    expect(trip).toEqual({ srtt: 10, rttvar: 5, samples: 1 });
     for (let i = 0; i < 30; i++) trip = measured(trip, 10);
     expect(trip.rttvar).toBeLessThan(0.01);
     expect(measured(trip, 1_000, 15).srtt).toBeLessThan(14);
