@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { monotonicNow } from '../../../src/cli/demo/lines.ts';
 
 const TICK_MS = 2;
+const BEFORE_MS = 300;
+const AFTER_MS = 20;
 
 /** What the machine itself was like during a measurement. */
 export interface Load {
@@ -10,21 +12,24 @@ export interface Load {
   readonly loadavg: string;
 }
 
-/** Watches how late an ordinary process comes to its turn. */
-export function watchLoad(): { stop(): Load } {
+/** Watches how late an ordinary process comes to its turn. `around`: within 300 ms before an instant (ms since 1970). */
+export function watchLoad(): { stop(): Load; around(at: number): number } {
   let last = monotonicNow();
-  let lagMs = 0;
+  const late: { readonly at: number; readonly lagMs: number }[] = [];
   const tick = (): void => {
     const now = monotonicNow();
-    lagMs = Math.max(lagMs, now - last - TICK_MS);
+    const lagMs = Math.round(now - last - TICK_MS);
+    if (lagMs > 0) late.push({ at: Date.now(), lagMs });
     last = now;
   };
   const timer = setInterval(tick, TICK_MS);
+  const worst = (chosen: typeof late): number => Math.max(0, ...chosen.map(({ lagMs }) => lagMs));
   return {
     stop: () => {
       clearInterval(timer);
       tick();
-      return { lagMs: Math.round(lagMs), loadavg: readFileSync('/proc/loadavg', 'utf8').trim() };
+      return { lagMs: worst(late), loadavg: readFileSync('/proc/loadavg', 'utf8').trim() };
     },
+    around: (at) => worst(late.filter((one) => one.at >= at - BEFORE_MS && one.at - one.lagMs <= at + AFTER_MS)),
   };
 }
