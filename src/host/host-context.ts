@@ -123,11 +123,11 @@ export class HostContext {
     if (now >= this.#lingerUntil) this.#stopDiverting(now, out);
   }
 
-  /** Payload that was seen, on the kernel's path or by the fast path. */
-  observe(sent: boolean, heardOn: LocatorPair | undefined, now: Instant, out: HostEffect[]): void {
+  /** Payload that was seen since `since`, on the kernel's path or by the fast path. */
+  observe(sent: boolean, heardOn: LocatorPair | undefined, since: Instant, now: Instant, out: HostEffect[]): void {
     if (sent) {
       this.#sentAt = now;
-      this.tellReap({ type: 'payload-sent' }, now, out);
+      this.tellReap({ type: 'payload-sent', at: since }, now, out);
     }
     if (heardOn === undefined) return;
     this.#heardAt = now;

@@ -22,8 +22,14 @@ export interface HostLocator {
 export type HostInput =
   /** A Shim6 packet that the fast path put aside; `octets` start at the Shim6 header. */
   | { readonly type: 'control'; readonly packet: Aside }
-  /** Packets on the kernel's own path between two ULIDs since the last report. `heardAt`, `sentAt`: at the latest then. */
-  | { readonly type: 'traffic'; readonly ulids: LocatorPair; readonly sent: boolean; readonly heard: boolean }
+  /** Packets on the kernel's own path between two ULIDs since the last report, at `since`. */
+  | {
+      readonly type: 'traffic';
+      readonly ulids: LocatorPair;
+      readonly sent: boolean;
+      readonly heard: boolean;
+      readonly since?: Instant;
+    }
   /** Everything there is: what is missing has gone. */
   | { readonly type: 'locators'; readonly locators: readonly HostLocator[] }
   /** The policy wants a context (RFC 5533 §7.7). */

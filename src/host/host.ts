@@ -32,6 +32,9 @@ import type { HostEffect, HostInput, HostLocator, HostSettings } from './host-io
 import { Paths } from './paths.ts';
 import { locatorEvents, ownLocators } from './own-locators.ts';
 
+/** While a context is in use its traffic is looked at about this often. */
+const POLLED_MS = 6;
+
 export interface HostConfiguration {
   readonly crypto: Crypto;
   readonly random: Random;
@@ -58,6 +61,8 @@ export class Host {
   readonly #probes: TokenBucket;
   readonly #drops = new Map<string, number>();
   #locators: readonly HostLocator[] = [];
+  /** When the fast path's counts were last taken in. */
+  #collectedAt: Instant = 0;
   /** When contexts are told about changed locators. */
   #announceAt: Instant = NEVER;
 
@@ -108,7 +113,9 @@ export class Host {
         this.#receive(input.packet, now, out);
         break;
       case 'traffic':
-        this.contexts.of(input.ulids)?.observe(input.sent, input.heard ? input.ulids : undefined, now, out);
+        this.contexts
+          .of(input.ulids)
+          ?.observe(input.sent, input.heard ? input.ulids : undefined, input.since ?? now, now, out);
         break;
       case 'locators':
         this.#setLocators(input.locators, now, out);
@@ -141,13 +148,15 @@ export class Host {
 
   /** What the fast path counted since last time. */
   #collect(now: Instant, out: HostEffect[]): void {
+    const since = now - this.#collectedAt > POLLED_MS ? now : this.#collectedAt; // unknown when nobody looked
     for (const flow of this.fastPath.takeTouched()) {
       const sent = flow.sent > 0;
       const heardOn = flow.heard > 0 ? flow.heardOn : undefined;
       flow.sent = 0;
       flow.heard = 0;
-      this.contexts.of(flow.ulids)?.observe(sent, heardOn, now, out);
+      this.contexts.of(flow.ulids)?.observe(sent, heardOn, since, now, out);
     }
+    this.#collectedAt = now;
   }
 
   #tick(context: HostContext, now: Instant, out: HostEffect[]): void {

@@ -25,6 +25,7 @@ interface Watched {
   readonly pairs: readonly [out: ObservedPair, into: ObservedPair];
   sent: number;
   heard: number;
+  readAt: Instant;
   activeUntil: Instant;
 }
 
@@ -54,7 +55,7 @@ export class Observation {
       { source: local, destination: peer },
       { source: peer, destination: local },
     ] as const;
-    const watched: Watched = { ulids, pairs, sent: 0, heard: 0, activeUntil: 0 };
+    const watched: Watched = { ulids, pairs, sent: 0, heard: 0, readAt: 0, activeUntil: 0 };
     this.#outgoing.set(pairKey(ulids), watched);
     this.#incoming.set(pairKey({ local: peer, peer: local }), watched);
     this.#counters.watch(...pairs);
@@ -77,7 +78,11 @@ export class Observation {
   }
 
   /** Report what changed since the last poll, if one is due, or if the answer is needed now. */
-  poll(isNeeded: boolean, now: Instant, report: (ulids: LocatorPair, sent: boolean, heard: boolean) => void): void {
+  poll(
+    isNeeded: boolean,
+    now: Instant,
+    report: (ulids: LocatorPair, sent: boolean, heard: boolean, since: Instant) => void,
+  ): void {
     if (now < this.deadline && !isNeeded) return;
     const visit: CountVisitor = (octets, at, packets) => {
       this.#count(addressKey(octets.subarray(at, at + 32)), packets, now);
@@ -93,7 +98,11 @@ export class Observation {
     }
     this.#active = this.#active.filter(({ activeUntil }) => now < activeUntil);
     this.#dueActive = this.#active.length === 0 ? NEVER : now + ACTIVE_MS;
-    for (const [{ ulids }, { sent, heard }] of this.#changed) report(ulids, sent, heard);
+    for (const [watched, { sent, heard }] of this.#changed) {
+      // A pair that was not in use is read too seldom for the time of the last reading to say anything.
+      report(watched.ulids, sent, heard, now - watched.readAt > 2 * ACTIVE_MS ? now : watched.readAt);
+    }
+    for (const watched of this.#active) watched.readAt = now;
     this.#changed.clear();
   }
 

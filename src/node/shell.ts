@@ -162,8 +162,8 @@ export class Shell {
 
   #observe(): void {
     const now = this.#ports.now();
-    this.#ports.observation.poll(this.#host.deadline <= now, now, (ulids, sent, heard) => {
-      this.#perform(this.#host.handle({ type: 'traffic', ulids, sent, heard }, this.#ports.now()));
+    this.#ports.observation.poll(this.#host.deadline <= now, now, (ulids, sent, heard, since) => {
+      this.#perform(this.#host.handle({ type: 'traffic', ulids, sent, heard, since }, this.#ports.now()));
     });
   }
 

@@ -94,4 +94,13 @@ describe('round trips', () => {
     expect(trip.rttvar).toBeLessThan(0.01);
     expect(measured(trip, 1_000, 15).srtt).toBeLessThan(14);
   });
+
+  it('forgets a slow start', () => {
+    const trip = [13.3, 0.57, 0.58, 0.68].reduce<ReturnType<typeof measured> | undefined>(
+      (before, sample) => measured(before, sample),
+      undefined,
+    );
+    expect(trip?.srtt).toBeLessThan(0.7);
+    expect(trip?.rttvar).toBeLessThan(0.3);
+  });
 });
