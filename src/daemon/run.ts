@@ -111,6 +111,7 @@ class Daemon implements Running {
         tunIndex: tun.index,
         numbers: numbersOf(config),
         rtoMinMs: config.interception.rtoMinMs,
+        peerMtu: () => tunMtu(this.#locators()),
         onProblem,
       }),
     );

@@ -21,6 +21,11 @@ export interface InterceptionOptions {
   readonly numbers: InterceptionNumbers;
   /** Of the routes to peers with an established context: below the kernel's 200 ms, so that TCP does not sleep over a repair. */
   readonly rtoMinMs: number;
+  /**
+   * Of the routes to peers with an established context: what the TUN device takes. Then a diversion changes no segment
+   * size: TCP takes a refused segment of the old size for a full queue, and waits for 200 ms.
+   */
+  readonly peerMtu?: () => number;
   /** A request that the kernel refused, although the rest goes on. */
   readonly onProblem: (problem: LociError) => void;
 }
@@ -37,13 +42,13 @@ export class Interception {
   readonly leftovers: readonly Leftover[];
 
   private constructor(options: InterceptionOptions) {
-    const { route, picture, tunIndex, numbers, rtoMinMs, onProblem } = options;
+    const { route, picture, tunIndex, numbers, rtoMinMs, onProblem, peerMtu } = options;
     this.#route = route;
     this.leftovers = cleanUp(route, { keepAddresses: true });
     refuseClashes(route, numbers);
     this.#kept = new KeptIdentifiers(route, tunIndex);
     this.#diversion = new Diversion(route, tunIndex, this.#kept, numbers, rtoMinMs);
-    this.#locatorRoutes = new LocatorRoutes(route, picture, numbers, rtoMinMs, onProblem);
+    this.#locatorRoutes = new LocatorRoutes(route, picture, numbers, rtoMinMs, onProblem, peerMtu);
     this.#renewal = setInterval(
       () => {
         this.#locatorRoutes.renew();

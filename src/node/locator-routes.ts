@@ -41,6 +41,7 @@ export class LocatorRoutes {
   readonly #slots = new Map<string, Slot>();
   readonly #peers = new Map<string, Peer>();
   readonly #onProblem: (problem: LociError) => void;
+  readonly #mtu: () => number | undefined;
   #rtoMinMs: number;
 
   constructor(
@@ -49,7 +50,9 @@ export class LocatorRoutes {
     numbers: InterceptionNumbers,
     rtoMinMs: number,
     onProblem: (problem: LociError) => void,
+    mtu: () => number | undefined = () => undefined,
   ) {
+    this.#mtu = mtu;
     this.#route = route;
     this.#picture = picture;
     this.#numbers = numbers;
@@ -254,6 +257,7 @@ export class LocatorRoutes {
       protocol: PROTOCOL,
       ...hop,
       rtoMinMs: this.#rtoMinMs,
+      mtu: this.#mtu(),
     };
   }
 
