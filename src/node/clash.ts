@@ -44,7 +44,7 @@ function isOwnPreference(preference: number, numbers: InterceptionNumbers): bool
 }
 
 function isOwnTable(table: number, numbers: InterceptionNumbers): boolean {
-  return table === numbers.divertTable || isWithin(table, numbers.locatorTable, numbers.maxLocators);
+  return table === numbers.divertTable || isWithin(table, numbers.locatorTable, 2 * numbers.maxLocators);
 }
 
 function isWithin(value: number, first: number, count: number): boolean {

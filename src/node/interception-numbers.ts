@@ -7,7 +7,7 @@ export interface InterceptionNumbers {
   readonly divertTable: number;
   /** Preference of the rules of the first locator; the next one has the next. */
   readonly locatorPreference: number;
-  /** Table of the first locator; the next one has the next. */
+  /** Table of the first locator; the next one has the next. Behind all of them come as many for routes to peers. */
   readonly locatorTable: number;
   /** How many locators can have tables at the same time. */
   readonly maxLocators: number;
@@ -21,6 +21,6 @@ export const DEFAULT_NUMBERS: InterceptionNumbers = {
   divertTable: 533,
   locatorPreference: 2001,
   locatorTable: 1001,
-  maxLocators: 64,
+  maxLocators: 32,
   mark: 0x10000000,
 };

@@ -30,9 +30,10 @@ interface Peer {
 }
 
 /**
- * Routing by source address: every locator has a table with the default route of its own interface and a route to each locator
- * of each established peer, which carries `rto_min`. Three rules with one preference, in this order, lead there:
- * routes to peers first, then whatever the main table knows better than by its default route, then the own default route.
+ * Routing by source address: every locator has a table with the default route of its own interface, and one with a route to
+ * each locator of each established peer, which carries `rto_min` and the MTU of what may be diverted. Three rules with one
+ * preference, in this order, lead there: routes to peers first (not for our own packets, which are larger by the payload
+ * header), then whatever the main table knows better than by its default route, then the own default route.
  */
 export class LocatorRoutes {
   readonly #route: NetlinkExchange;
@@ -230,7 +231,7 @@ export class LocatorRoutes {
     const rule = { priority, source: slot.locator, protocol: PROTOCOL };
     const table = this.#tableOf(slot);
     return [
-      writeRule(type, flags, { ...rule, table, suppressPrefixLength: 0 }),
+      writeRule(type, flags, { ...rule, table: this.#peerTableOf(slot), mark: 0, mask: this.#numbers.mark }),
       writeRule(type, flags, { ...rule, table: RT_TABLE_MAIN, suppressPrefixLength: 0 }),
       writeRule(type, flags, { ...rule, table }),
     ];
@@ -238,6 +239,11 @@ export class LocatorRoutes {
 
   #tableOf(slot: Slot): number {
     return this.#numbers.locatorTable + slot.number;
+  }
+
+  /** Behind the tables of all locators. */
+  #peerTableOf(slot: Slot): number {
+    return this.#tableOf(slot) + this.#numbers.maxLocators;
   }
 
   #defaultRoute(slot: Slot, hop: NextHop): RouteRequest {
@@ -252,7 +258,7 @@ export class LocatorRoutes {
 
   #routeTo(slot: Slot, peer: Address, hop: NextHop): RouteRequest {
     return {
-      table: this.#tableOf(slot),
+      table: this.#peerTableOf(slot),
       destination: { address: peer, length: 128 },
       protocol: PROTOCOL,
       ...hop,

@@ -14,7 +14,7 @@ export interface WatchCounters {
 }
 
 /** A pair in use is looked at this often, … */
-const ACTIVE_MS = 3;
+const ACTIVE_MS = 2;
 /** … all of them so often, … */
 const ALL_MS = 20;
 /** … and one without packets for so long is not in use. */

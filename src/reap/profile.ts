@@ -65,6 +65,7 @@ export const FAST: ReapProfile = {
   ...BALANCED,
   name: 'fast',
   sendTimeoutMs: 30,
+  keepaliveShare: [0.2, 0.25], // the last one, after a failure that only the peer's receiving side has, delays detection
   sendSpread: [1, 1.02],
   pollAllowanceMs: 0,
   initialProbeMs: 12,
