@@ -233,6 +233,7 @@ function ruleset({ tunIndex, mark, exemptPorts }: ObservationOptions): Uint8Arra
       ...between(ROUTER_SOLICITATION, REDIRECT),
       accept(),
     ),
+    appendedRule(TABLE, chain, pair, lookup(ACTIVE), accept()), // counts there: the way of almost all packets
     appendedRule(TABLE, chain, pair, lookup(WATCH), update(ACTIVE), accept()),
   ];
   return [

@@ -13,8 +13,10 @@ export interface WatchCounters {
   countersOf(pairs: readonly ObservedPair[], visit: CountVisitor): void;
 }
 
-/** A pair in use is looked at this often, … */
-const ACTIVE_MS = 2;
+/** While the peers of all pairs in use are heard, these are looked at this often; … */
+const HEALTHY_MS = 6;
+/** … when one is silent, more often; … */
+const ACTIVE_MS = 3;
 /** … all of them so often, … */
 const ALL_MS = 20;
 /** … and one without packets for so long is not in use. */
@@ -97,10 +99,11 @@ export class Observation {
       );
     }
     this.#active = this.#active.filter(({ activeUntil }) => now < activeUntil);
-    this.#dueActive = this.#active.length === 0 ? NEVER : now + ACTIVE_MS;
+    const isHealthy = this.#active.every((watched) => this.#changed.get(watched)?.heard === true);
+    this.#dueActive = this.#active.length === 0 ? NEVER : now + (isHealthy ? HEALTHY_MS : ACTIVE_MS);
     for (const [watched, { sent, heard }] of this.#changed) {
       // A pair that was not in use is read too seldom for the time of the last reading to say anything.
-      report(watched.ulids, sent, heard, now - watched.readAt > 2 * ACTIVE_MS ? now : watched.readAt);
+      report(watched.ulids, sent, heard, now - watched.readAt > 2 * HEALTHY_MS ? now : watched.readAt);
     }
     for (const watched of this.#active) watched.readAt = now;
     this.#changed.clear();
