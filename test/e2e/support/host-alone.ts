@@ -99,7 +99,7 @@ export async function snapshot(namespace: string): Promise<string> {
   return views
     .join('\n')
     .replace(/(valid_lft|preferred_lft|expires) \d+sec/g, '$1 N')
-    .replace(/elements = \{[^}]*\}/g, 'elements'); // packets that were counted in the meantime
+    .replace(/^\s*elements = \{[^}]*\}\n/gm, ''); // packets that were counted in the meantime
 }
 
 /** Where packets to a destination go, without what counts down. */
