@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 export const CAN_BUILD_NETWORKS: boolean = process.getuid?.() === 0 || process.env['CI'] !== undefined;
 
 let serial = 0;
+let indexes = 100;
 
 /** A network namespace with a loopback, removed with everything in it. */
 export class Namespace {
@@ -43,12 +44,13 @@ export class Namespace {
     return text.join('\n--\n').replace(/(valid_lft|preferred_lft|expires) \d+sec/g, '$1 N');
   }
 
-  /** A snapshot once the kernel's own addresses have passed duplicate address detection. */
+  /** A snapshot once every interface has its link-local address, and no address is tentative any more. */
   settled(): Promise<string> {
+    const interfaces = this.run('ip -o link show type veth').trim().split('\n').length;
     return eventually(
       'settled',
       () => this.snapshot(),
-      (text) => !text.includes('tentative') && text.includes('local fe80'),
+      (text) => !text.includes('tentative') && text.split('local fe80').length > interfaces,
     );
   }
 
@@ -65,9 +67,13 @@ export class Namespace {
   }
 }
 
-/** A pair of connected interfaces with the same name in two namespaces. */
+/**
+ * A pair of connected interfaces with the same name in two namespaces, and two indexes: where they were the same, the
+ * kernel would take the interface for a physical one, and report its carrier once a second at most.
+ */
 export function connect(a: Namespace, b: Namespace, name: string): void {
-  execFileSync('ip', ['link', 'add', name, 'netns', a.name, 'type', 'veth', 'peer', 'name', name, 'netns', b.name]);
+  const end = (namespace: Namespace): string[] => [name, 'index', String(++indexes), 'netns', namespace.name];
+  execFileSync('ip', ['link', 'add', ...end(a), 'type', 'veth', 'peer', 'name', ...end(b)]);
   for (const side of [a, b]) side.run(`ip link set ${name} up`);
 }
 
