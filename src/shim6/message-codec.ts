@@ -29,9 +29,6 @@ export const MESSAGE_TYPES = {
 const MAX_LENGTH = 2048;
 const CHECKSUM_AT = 4;
 
-/** §5.3: next header, length, P and type, reserved and S, checksum. */
-const COMMON_LENGTH = 6;
-
 /** Which option may come in which message: §5.4 to §5.13, RFC 5534 §5.3, and the private ones. */
 const ESTABLISHING: readonly OptionName[] = [
   'responderValidator',
@@ -77,73 +74,62 @@ export function parseShim6(octets: Uint8Array): Parsed<Shim6Message> {
   if (((header[3] ?? 0) & 1) !== 0) return refused('bad-value', 3); // S: a HIP packet
   if (internetChecksum(header) !== 0) return refused('bad-checksum', CHECKSUM_AT);
   const r = new Reader(header);
-  r.skip(COMMON_LENGTH);
+  const fixed = readFixedPart(r);
+  if (fixed.type === 'Unknown') return { ok: true, value: fixed };
+  if (fixed.type === 'Error') return r.finish(fixed);
+  const base = r.at;
+  const { pathTest = false, ...options } = r.accept(parseOptions(r.rest(), base, ALLOWED[fixed.type])) ?? {};
+  return r.finish(fixed.type === 'Probe' ? { ...fixed, pathTest, options } : { ...fixed, options });
+}
+
+/**
+ * A message up to where its options begin, from a header that may be cut off, or whose checksum may be wrong. What is
+ * left to `r` are the options; nothing is left of an Error message, and of an unknown one everything behind the checksum.
+ */
+export function readFixedPart(r: Reader): Shim6Message {
+  r.skip(2);
+  const number = r.u8() & 0x7f;
+  const code = r.u8() >> 1;
+  r.u16();
+  const options = {};
   switch (number) {
-    case MESSAGE_TYPES.I1: {
-      const initiatorContextTag = tag(r);
-      const initiatorNonce = r.u32();
-      return r.finish({ type: 'I1', initiatorContextTag, initiatorNonce, options: options(r, 'I1') });
-    }
-    case MESSAGE_TYPES.R1: {
+    case MESSAGE_TYPES.I1:
+      return { type: 'I1', initiatorContextTag: tag(r), initiatorNonce: r.u32(), options };
+    case MESSAGE_TYPES.R1:
       r.u16();
-      const initiatorNonce = r.u32();
-      const responderNonce = r.u32();
-      return r.finish({ type: 'R1', initiatorNonce, responderNonce, options: options(r, 'R1') });
-    }
+      return { type: 'R1', initiatorNonce: r.u32(), responderNonce: r.u32(), options };
     case MESSAGE_TYPES.I2: {
-      const initiatorContextTag = tag(r);
-      const nonces = { initiatorNonce: r.u32(), responderNonce: r.u32() };
+      const fields = { initiatorContextTag: tag(r), initiatorNonce: r.u32(), responderNonce: r.u32() };
       r.u32();
-      return r.finish({ type: 'I2', initiatorContextTag, ...nonces, options: options(r, 'I2') });
+      return { type: 'I2', ...fields, options };
     }
-    case MESSAGE_TYPES.R2: {
-      const responderContextTag = tag(r);
-      const initiatorNonce = r.u32();
-      return r.finish({ type: 'R2', responderContextTag, initiatorNonce, options: options(r, 'R2') });
-    }
-    case MESSAGE_TYPES.R1bis: {
-      const packetContextTag = tag(r);
-      const responderNonce = r.u32();
-      return r.finish({ type: 'R1bis', packetContextTag, responderNonce, options: options(r, 'R1bis') });
-    }
+    case MESSAGE_TYPES.R2:
+      return { type: 'R2', responderContextTag: tag(r), initiatorNonce: r.u32(), options };
+    case MESSAGE_TYPES.R1bis:
+      return { type: 'R1bis', packetContextTag: tag(r), responderNonce: r.u32(), options };
     case MESSAGE_TYPES.I2bis: {
-      const initiatorContextTag = tag(r);
-      const nonces = { initiatorNonce: r.u32(), responderNonce: r.u32() };
+      const fields = { initiatorContextTag: tag(r), initiatorNonce: r.u32(), responderNonce: r.u32() };
       r.skip(6);
-      const packetContextTag = tag(r);
-      return r.finish({
-        type: 'I2bis',
-        initiatorContextTag,
-        ...nonces,
-        packetContextTag,
-        options: options(r, 'I2bis'),
-      });
+      return { type: 'I2bis', ...fields, packetContextTag: tag(r), options };
     }
     case MESSAGE_TYPES.UpdateRequest:
-    case MESSAGE_TYPES.UpdateAcknowledgement: {
-      const type = number === MESSAGE_TYPES.UpdateRequest ? 'UpdateRequest' : 'UpdateAcknowledgement';
-      const receiverContextTag = tag(r);
-      const requestNonce = r.u32();
-      return r.finish({ type, receiverContextTag, requestNonce, options: options(r, type) });
-    }
+      return { type: 'UpdateRequest', receiverContextTag: tag(r), requestNonce: r.u32(), options };
+    case MESSAGE_TYPES.UpdateAcknowledgement:
+      return { type: 'UpdateAcknowledgement', receiverContextTag: tag(r), requestNonce: r.u32(), options };
     case MESSAGE_TYPES.Keepalive: {
       const receiverContextTag = tag(r);
       r.u32();
-      return r.finish({ type: 'Keepalive', receiverContextTag, options: options(r, 'Keepalive') });
+      return { type: 'Keepalive', receiverContextTag, options };
     }
-    case MESSAGE_TYPES.Probe: {
-      const receiverContextTag = tag(r);
-      const reports = parseProbeReports(r);
-      const { pathTest = false, ...rest } = options(r, 'Probe');
-      return r.finish({ type: 'Probe', receiverContextTag, ...reports, pathTest, options: rest });
-    }
+    case MESSAGE_TYPES.Probe:
+      return { type: 'Probe', receiverContextTag: tag(r), ...parseProbeReports(r), pathTest: false, options };
     case MESSAGE_TYPES.Error: {
       const pointer = r.u16();
-      if (length < 16) r.reject('truncated', 8); // §5.14: Hdr Ext Len 0 leaves no packet in error
-      return r.finish({ type: 'Error', code: (header[3] ?? 0) >> 1, pointer, packet: r.rest() });
+      if (r.left === 0) r.reject('truncated', r.at); // §5.14: Hdr Ext Len 0 leaves no packet in error
+      return { type: 'Error', code, pointer, packet: r.rest() };
     }
     default:
-      return { ok: true, value: { type: 'Unknown', number } };
+      return { type: 'Unknown', number };
   }
 }
 
@@ -250,11 +236,6 @@ function writeError(w: Writer, { pointer, packet }: ErrorMessage): void {
 /** Options as they are sent: the Path Test option stands for a flag of the Probe. */
 function wireOptions(message: OptionedMessage): Shim6Options {
   return message.type === 'Probe' && message.pathTest ? { ...message.options, pathTest: true } : message.options;
-}
-
-function options(r: Reader, type: OptionedMessage['type']): Shim6Options {
-  const base = r.at;
-  return r.accept(parseOptions(r.rest(), base, ALLOWED[type])) ?? {};
 }
 
 function tag(r: Reader): ContextTag {

@@ -178,25 +178,38 @@ export function parseOptions(octets: Uint8Array, base: number, allowed: Readonly
   const unknown: UnknownOption[] = [];
   const r = new Reader(octets, base);
   while (r.left > 0) {
-    const at = r.at;
-    const typeAndCritical = r.u16();
-    const length = r.u16();
-    const body = r.octets(length);
-    r.skip(optionLength(length) - 4 - length); // §5.15: padding is not checked
+    const option = readOption(r);
     if (r.failed) break;
-    const type = typeAndCritical >> 1;
-    const codec = OPTION_OF.get(type);
+    const codec = OPTION_OF.get(option.type);
     if (codec !== undefined && allowed.has(codec.name)) {
-      if (codec.name in known) r.reject('duplicate', at);
-      const parsed = codec.parse(body, at + 4);
+      if (codec.name in known) r.reject('duplicate', option.at);
+      const parsed = codec.parse(option.body, option.at + 4);
       if (parsed.ok || !FORGIVEN.has(codec.name)) {
         known = { ...known, ...r.accept(parsed) };
         continue;
       }
     }
-    unknown.push({ type, critical: (typeAndCritical & 1) !== 0, body, at });
+    unknown.push(option);
   }
   return r.finish(unknown.length === 0 ? known : { ...known, unknown });
+}
+
+/** The next option whatever its type, padding included; means nothing when `r` has failed. */
+export function readOption(r: Reader): UnknownOption {
+  const at = r.at;
+  const typeAndCritical = r.u16();
+  const length = r.u16();
+  const body = r.octets(length);
+  r.skip(optionLength(length) - 4 - length); // §5.15: padding is not checked
+  return { type: typeAndCritical >> 1, critical: (typeAndCritical & 1) !== 0, body, at };
+}
+
+/** What an option says, in whichever message it came; `undefined` for a type that is not known. */
+export function understand(
+  option: UnknownOption,
+): { readonly name: OptionName; readonly contents: Parsed<Shim6Options> } | undefined {
+  const codec = OPTION_OF.get(option.type);
+  return codec && { name: codec.name, contents: codec.parse(option.body, option.at + 4) };
 }
 
 /** Octets that `options` take. */
