@@ -1,6 +1,8 @@
 import { sameOctets } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
 import { commonPrefixLength, DEFAULT_POLICY, policyOf } from './policy-table.ts';
+import { compareBy } from './rule.ts';
+import type { Rule } from './rule.ts';
 import { isMapped, scopeOf } from './scope.ts';
 import { prefer, selectSource } from './source-selection.ts';
 import type { SelectionPolicy, SourceCandidate } from './source-selection.ts';
@@ -19,6 +21,12 @@ export interface DestinationFacts {
   readonly encapsulated?: readonly Address[];
 }
 
+/** A destination that has a source. */
+export interface ReachableDestination {
+  readonly address: Address;
+  readonly source: SourceCandidate;
+}
+
 /** Destination address selection, RFC 6724 §6: best first, every address kept. */
 export function orderDestinations(
   destinations: readonly Address[],
@@ -26,51 +34,73 @@ export function orderDestinations(
   policy: SelectionPolicy = {},
   facts: DestinationFacts = {},
 ): OrderedDestination[] {
+  const rules = destinationRules(policy, facts);
   return destinations
     .map((address) => ({ address, source: selectSource(address, candidates, policy) }))
-    .sort((a, b) => compareDestinations(a, b, policy, facts)); // rule 10: sorting is stable
+    .sort((a, b) => compareBy(rules, a, b)); // rule 10: sorting is stable
 }
 
-function compareDestinations(
-  a: OrderedDestination,
-  b: OrderedDestination,
-  policy: SelectionPolicy,
-  facts: DestinationFacts,
-): number {
-  const isUsable = (d: OrderedDestination): boolean =>
-    d.source !== undefined && !includes(facts.unreachable, d.address);
-  const usable = prefer(isUsable(a), isUsable(b)); // 1
-  if (usable !== 0 || a.source === undefined || b.source === undefined) return usable;
-  return compareReachable(a.address, a.source, b.address, b.source, policy, facts);
-}
-
-/** Rules 2 to 9 for two destinations with their sources. */
-export function compareReachable(
-  a: Address,
-  sourceOfA: SourceCandidate,
-  b: Address,
-  sourceOfB: SourceCandidate,
+/** The rules of RFC 6724 §6, in their order. */
+export function destinationRules(
   policy: SelectionPolicy = {},
   facts: DestinationFacts = {},
-): number {
+): readonly Rule<OrderedDestination>[] {
+  const isUsable = (d: OrderedDestination): boolean =>
+    d.source !== undefined && !includes(facts.unreachable, d.address);
+  return [
+    { rule: '1', text: 'it cannot be reached', compare: (a, b) => prefer(isUsable(a), isUsable(b)) },
+    ...reachableRules(policy, facts).map(({ compare, ...named }): Rule<OrderedDestination> => ({
+      ...named,
+      compare: ({ address: a, source: sourceOfA }, { address: b, source: sourceOfB }) =>
+        sourceOfA === undefined || sourceOfB === undefined
+          ? 0
+          : compare({ address: a, source: sourceOfA }, { address: b, source: sourceOfB }),
+    })),
+  ];
+}
+
+/** Rules 2 to 9, for destinations with their sources. */
+export function reachableRules(
+  policy: SelectionPolicy = {},
+  facts: DestinationFacts = {},
+): readonly Rule<ReachableDestination>[] {
   const table = policy.table ?? DEFAULT_POLICY;
-  const policyA = policyOf(a, table);
-  const policyB = policyOf(b, table);
-  const labelA = policyOf(sourceOfA.address, table).label;
-  const labelB = policyOf(sourceOfB.address, table).label;
-  return (
-    prefer(scopeOf(a) === scopeOf(sourceOfA.address), scopeOf(b) === scopeOf(sourceOfB.address)) || // 2
-    prefer(sourceOfA.isDeprecated !== true, sourceOfB.isDeprecated !== true) || // 3
-    prefer(sourceOfA.mobility !== 'care-of', sourceOfB.mobility !== 'care-of') || // 4
-    prefer(labelA === policyA.label, labelB === policyB.label) || // 5
-    policyB.precedence - policyA.precedence || // 6
-    prefer(!includes(facts.encapsulated, a), !includes(facts.encapsulated, b)) || // 7
-    scopeOf(a) - scopeOf(b) || // 8
-    (isMapped(a) === isMapped(b)
-      ? commonPrefixLength(sourceOfB.address, b, sourceOfB.prefixLength) -
-        commonPrefixLength(sourceOfA.address, a, sourceOfA.prefixLength)
-      : 0) // 9
-  );
+  const hasLabelOfSource = ({ address, source }: ReachableDestination): boolean =>
+    policyOf(address, table).label === policyOf(source.address, table).label;
+  const common = ({ address, source }: ReachableDestination): number =>
+    commonPrefixLength(source.address, address, source.prefixLength);
+  const hasScopeOfSource = ({ address, source }: ReachableDestination): boolean =>
+    scopeOf(address) === scopeOf(source.address);
+  return [
+    rule('2', 'its scope is not that of its source', (a, b) => prefer(hasScopeOfSource(a), hasScopeOfSource(b))),
+    rule('3', 'its source is deprecated', (a, b) =>
+      prefer(a.source.isDeprecated !== true, b.source.isDeprecated !== true),
+    ),
+    rule('4', 'its source is a care-of address', (a, b) =>
+      prefer(a.source.mobility !== 'care-of', b.source.mobility !== 'care-of'),
+    ),
+    rule('5', 'its label is not that of its source', (a, b) => prefer(hasLabelOfSource(a), hasLabelOfSource(b))),
+    rule(
+      '6',
+      'its precedence is lower',
+      (a, b) => policyOf(b.address, table).precedence - policyOf(a.address, table).precedence,
+    ),
+    rule('7', 'it is reached through a tunnel', (a, b) =>
+      prefer(!includes(facts.encapsulated, a.address), !includes(facts.encapsulated, b.address)),
+    ),
+    rule('8', 'its scope is wider', (a, b) => scopeOf(a.address) - scopeOf(b.address)),
+    rule('9', 'it shares fewer leading bits with its source', (a, b) =>
+      isMapped(a.address) === isMapped(b.address) ? common(b) - common(a) : 0,
+    ),
+  ];
+}
+
+function rule(
+  number: string,
+  text: string,
+  compare: Rule<ReachableDestination>['compare'],
+): Rule<ReachableDestination> {
+  return { rule: number, text, compare };
 }
 
 function includes(addresses: readonly Address[] | undefined, address: Address): boolean {

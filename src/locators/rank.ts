@@ -1,12 +1,15 @@
 import { isGlobalUnicast, sameOctets } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
-import { compareReachable } from './destination-order.ts';
+import { reachableRules } from './destination-order.ts';
 import { samePair } from './pair.ts';
 import type { LocatorPair } from './pair.ts';
 import { DEFAULT_POLICY, policyOf } from './policy-table.ts';
 import type { PolicyRow } from './policy-table.ts';
+import { compareBy } from './rule.ts';
+import type { Rule } from './rule.ts';
 import { scopeOf } from './scope.ts';
 import { compareOctets, prefer } from './source-selection.ts';
+import type { SourceCandidate } from './source-selection.ts';
 
 /** A locator of this host, with what RFC 5534 §3.1, §3.2 ask about it. */
 export interface OwnLocator {
@@ -41,12 +44,15 @@ export interface PairQuestion {
   readonly table?: readonly PolicyRow[];
 }
 
-interface Candidate {
+/** A pair that may be tried, with what the rules ask about it; also a destination with its source. */
+export interface PairCandidate {
   readonly pair: LocatorPair;
   readonly own: OwnLocator;
   readonly peer: PeerLocator;
   readonly isCurrent: boolean;
   readonly isDisjoint: boolean;
+  readonly address: Address;
+  readonly source: SourceCandidate;
 }
 
 /**
@@ -54,21 +60,37 @@ interface Candidate {
  * rest; among those by the peer's preferences, local policy, deprecation, and RFC 6724. Pairs to a locator flagged BROKEN,
  * and pairs from a backup locator, come after all others. The same question always gets the same answer.
  */
-export function rankPairs({ own, peer, current, table = DEFAULT_POLICY }: PairQuestion): LocatorPair[] {
-  const candidates: Candidate[] = [];
+export function rankPairs(question: PairQuestion): LocatorPair[] {
+  return rankedCandidates(question).map((candidate) => candidate.pair);
+}
+
+/** As `rankPairs`, with what the order rests on. */
+export function rankedCandidates(question: PairQuestion): PairCandidate[] {
+  const { own, peer, current, table } = question;
+  const candidates: PairCandidate[] = [];
   for (const ours of own) {
-    if (!isAvailable(ours)) continue;
     for (const theirs of peer) {
-      if (!theirs.verified || !isGlobalUnicast(theirs.address)) continue;
-      if (scopeOf(ours.address) !== scopeOf(theirs.address)) continue;
+      if (unfitness(ours, theirs) !== undefined) continue;
       const pair = { local: ours.address, peer: theirs.address };
       const isCurrent = current !== undefined && samePair(pair, current);
       const isDisjoint =
         current === undefined || !(sameOctets(pair.local, current.local) || sameOctets(pair.peer, current.peer));
-      candidates.push({ pair, own: ours, peer: theirs, isCurrent, isDisjoint });
+      const asDestination = { address: theirs.address, source: { address: ours.address } };
+      candidates.push({ pair, own: ours, peer: theirs, isCurrent, isDisjoint, ...asDestination });
     }
   }
-  return candidates.sort((a, b) => compare(a, b, table)).map((candidate) => candidate.pair);
+  const rules = pairRules(table);
+  return candidates.sort((a, b) => compareBy(rules, a, b));
+}
+
+/** Why a pair is not tried at all; `undefined` when it is. */
+export function unfitness(own: OwnLocator, peer: PeerLocator): string | undefined {
+  if (own.state === 'tentative') return 'our address is still tentative';
+  if (!own.operational) return 'our link is down';
+  if (!isAvailable(own)) return 'our address is no locator';
+  if (!peer.verified) return "the peer's address is not proven";
+  if (!isGlobalUnicast(peer.address)) return "the peer's address is no locator";
+  return scopeOf(own.address) === scopeOf(peer.address) ? undefined : 'the scopes of the two addresses differ';
 }
 
 /** RFC 5534 §3.1, §3.2: assigned, no longer tentative, global or unique local, and working as far as is known here. */
@@ -76,30 +98,36 @@ export function isAvailable(locator: OwnLocator): boolean {
   return locator.state !== 'tentative' && locator.operational && isGlobalUnicast(locator.address);
 }
 
-function compare(a: Candidate, b: Candidate, table: readonly PolicyRow[]): number {
-  return (
-    prefer(!a.peer.broken, !b.peer.broken) ||
-    prefer(a.isCurrent, b.isCurrent) ||
-    prefer(a.own.backup !== true, b.own.backup !== true) ||
-    prefer(a.own.state === 'preferred', b.own.state === 'preferred') ||
-    prefer(a.isDisjoint, b.isDisjoint) ||
-    a.peer.priority - b.peer.priority ||
-    b.peer.weight - a.peer.weight ||
-    (a.own.cost ?? 0) - (b.own.cost ?? 0) ||
-    compareByRules(a, b, table) ||
-    compareOctets(a.pair.local, b.pair.local) ||
-    compareOctets(a.pair.peer, b.pair.peer)
-  );
+/** The rules behind `rankPairs`, in their order. */
+export function pairRules(table: readonly PolicyRow[] = DEFAULT_POLICY): readonly Rule<PairCandidate>[] {
+  return [
+    rule('broken', 'the peer flagged its address BROKEN', (a, b) => prefer(!a.peer.broken, !b.peer.broken)),
+    rule('current', 'another pair is in use', (a, b) => prefer(a.isCurrent, b.isCurrent)),
+    rule('backup', 'our address is for when nothing else works', (a, b) =>
+      prefer(a.own.backup !== true, b.own.backup !== true),
+    ),
+    rule('deprecated', 'our address is deprecated', (a, b) =>
+      prefer(a.own.state === 'preferred', b.own.state === 'preferred'),
+    ),
+    rule('disjoint', 'it shares an address with the pair in use', (a, b) => prefer(a.isDisjoint, b.isDisjoint)),
+    rule('priority', "the peer's priority of its address comes later", (a, b) => a.peer.priority - b.peer.priority),
+    rule('weight', "the peer's weight of its address is lower", (a, b) => b.peer.weight - a.peer.weight),
+    rule('cost', 'our address costs more', (a, b) => (a.own.cost ?? 0) - (b.own.cost ?? 0)),
+    ...reachableRules({ table }).map((r) => ({ ...r, rule: `RFC 6724 §6 rule ${r.rule}` })), // with the source that each pair has
+    rule(
+      'precedence',
+      'our address has a lower precedence',
+      (a, b) => policyOf(b.pair.local, table).precedence - policyOf(a.pair.local, table).precedence,
+    ),
+    rule('order', 'no rule decides; our address has the higher number', (a, b) =>
+      compareOctets(a.pair.local, b.pair.local),
+    ),
+    rule('order', "no rule decides; the peer's address has the higher number", (a, b) =>
+      compareOctets(a.pair.peer, b.pair.peer),
+    ),
+  ];
 }
 
-/** RFC 6724 §6 for whole pairs: rule 5, 6, 9 with the source that each pair has. */
-function compareByRules(a: Candidate, b: Candidate, table: readonly PolicyRow[]): number {
-  const order = compareReachable(
-    a.pair.peer,
-    { address: a.pair.local },
-    b.pair.peer,
-    { address: b.pair.local },
-    { table },
-  );
-  return order || policyOf(b.pair.local, table).precedence - policyOf(a.pair.local, table).precedence;
+function rule(name: string, text: string, compare: Rule<PairCandidate>['compare']): Rule<PairCandidate> {
+  return { rule: name, text, compare };
 }

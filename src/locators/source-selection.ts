@@ -2,6 +2,8 @@ import { isMulticast, isUnspecified, sameOctets } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
 import { commonPrefixLength, DEFAULT_POLICY, policyOf } from './policy-table.ts';
 import type { PolicyRow } from './policy-table.ts';
+import { compareBy } from './rule.ts';
+import type { Rule } from './rule.ts';
 import { isMapped, scopeOf } from './scope.ts';
 
 /** A candidate source address, RFC 6724 §4, with what the rules of §5 ask about it. */
@@ -34,47 +36,61 @@ export function selectSource(
   candidates: readonly SourceCandidate[],
   policy: SelectionPolicy = {},
 ): SourceCandidate | undefined {
+  const rules = sourceRules(destination, policy);
   let best: SourceCandidate | undefined;
   for (const candidate of candidates) {
     if (!isAdmissible(candidate, destination)) continue;
-    if (best === undefined || compareSources(candidate, best, destination, policy) < 0) best = candidate;
+    if (best === undefined || compareBy(rules, candidate, best) < 0) best = candidate;
   }
   return best;
 }
 
-/** Negative when `a` is the better source for `destination`. */
-export function compareSources(
-  a: SourceCandidate,
-  b: SourceCandidate,
-  destination: Address,
-  policy: SelectionPolicy = {},
-): number {
-  for (const rule of RULES) {
-    const order = rule(a, b, destination, policy);
-    if (order !== 0) return order;
-  }
-  return 0;
+/** The rules of RFC 6724 §5, in their order. */
+export function sourceRules(destination: Address, policy: SelectionPolicy = {}): readonly Rule<SourceCandidate>[] {
+  const d = destination;
+  const wanted = policy.preferPublic !== true;
+  return [
+    rule('1', 'another is the destination itself', (a, b) =>
+      prefer(sameOctets(a.address, d), sameOctets(b.address, d)),
+    ),
+    rule('2', 'its scope fits the destination less well', (a, b) =>
+      compareScopes(scopeOf(a.address), scopeOf(b.address), scopeOf(d)),
+    ),
+    rule('3', 'it is deprecated', (a, b) => prefer(a.isDeprecated !== true, b.isDeprecated !== true)),
+    rule('4', 'it is less of a home address', (a, b) => homeliness(b) - homeliness(a)),
+    rule('5', 'it is not on the interface by which the packets leave', (a, b) =>
+      prefer(a.isOnOutgoingInterface !== false, b.isOnOutgoingInterface !== false),
+    ),
+    rule('5.5', 'the next hop did not advertise its prefix', (a, b) =>
+      prefer(a.isFromNextHop === true, b.isFromNextHop === true),
+    ),
+    rule('6', 'its label is not that of the destination', (a, b) =>
+      prefer(hasLabelOf(a, d, policy), hasLabelOf(b, d, policy)),
+    ),
+    rule('7', wanted ? 'it is not a temporary address' : 'it is a temporary address', (a, b) =>
+      prefer((a.isTemporary === true) === wanted, (b.isTemporary === true) === wanted),
+    ),
+    rule('verifiable', 'no key or hash set proves it', (a, b) =>
+      prefer(a.isVerifiable === true, b.isVerifiable === true),
+    ),
+    rule(
+      '8',
+      'it shares fewer leading bits with the destination',
+      (a, b) => commonPrefixLength(b.address, d, b.prefixLength) - commonPrefixLength(a.address, d, a.prefixLength),
+    ),
+    // from here on: only so that the result is always the same
+    rule(
+      'order',
+      'no rule decides; its interface comes later',
+      (a, b) => (a.interfaceIndex ?? 0) - (b.interfaceIndex ?? 0),
+    ),
+    rule('order', 'no rule decides; its number is higher', (a, b) => compareOctets(a.address, b.address)),
+  ];
 }
 
-type Rule = (a: SourceCandidate, b: SourceCandidate, destination: Address, policy: SelectionPolicy) => number;
-
-const RULES: readonly Rule[] = [
-  (a, b, d) => prefer(sameOctets(a.address, d), sameOctets(b.address, d)), // 1
-  (a, b, d) => compareScopes(scopeOf(a.address), scopeOf(b.address), scopeOf(d)), // 2
-  (a, b) => prefer(a.isDeprecated !== true, b.isDeprecated !== true), // 3
-  (a, b) => homeliness(b) - homeliness(a), // 4
-  (a, b) => prefer(a.isOnOutgoingInterface !== false, b.isOnOutgoingInterface !== false), // 5
-  (a, b) => prefer(a.isFromNextHop === true, b.isFromNextHop === true), // 5.5
-  (a, b, d, policy) => prefer(hasLabelOf(a, d, policy), hasLabelOf(b, d, policy)), // 6
-  (a, b, _d, policy) => {
-    const wanted = policy.preferPublic !== true;
-    return prefer((a.isTemporary === true) === wanted, (b.isTemporary === true) === wanted); // 7
-  },
-  (a, b) => prefer(a.isVerifiable === true, b.isVerifiable === true),
-  (a, b, d) => commonPrefixLength(b.address, d, b.prefixLength) - commonPrefixLength(a.address, d, a.prefixLength), // 8
-  (a, b) => (a.interfaceIndex ?? 0) - (b.interfaceIndex ?? 0), // from here on: only so that the result is always the same
-  (a, b) => compareOctets(a.address, b.address),
-];
+function rule(number: string, text: string, compare: Rule<SourceCandidate>['compare']): Rule<SourceCandidate> {
+  return { rule: number, text, compare };
+}
 
 /** For sorting: what has the property comes first. */
 export function prefer(a: boolean, b: boolean): number {
@@ -107,7 +123,7 @@ function hasLabelOf(candidate: SourceCandidate, destination: Address, policy: Se
 }
 
 /** §4: unicast, of the same family, and on the link when the destination is link-local. */
-function isAdmissible(candidate: SourceCandidate, destination: Address): boolean {
+export function isAdmissible(candidate: SourceCandidate, destination: Address): boolean {
   if (isMulticast(candidate.address) || isUnspecified(candidate.address)) return false;
   return isMapped(candidate.address) === isMapped(destination);
 }
