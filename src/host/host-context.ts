@@ -11,10 +11,13 @@ import { addressKey, formatAddress, sameOctets } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
 import { NEVER } from '../wire/time.ts';
 import type { Instant } from '../wire/time.ts';
+import type { Scheduled } from './deadlines.ts';
 import type { HostEvent, PairText } from './events.ts';
 import type { Flow } from './fast-path.ts';
 import { LINGER_MS } from './host-io.ts';
 import type { HostEffect, HostLocator, Profile } from './host-io.ts';
+import { NOWHERE } from './indexed.ts';
+import type { Indexed } from './indexed.ts';
 import type { Paths } from './paths.ts';
 
 /** What a context needs from the host around it. */
@@ -23,6 +26,10 @@ export interface Surroundings {
   /** A Reap machine for what both ends agreed on. */
   reap(pair: LocatorPair, peer: PeerFacts, now: Instant): { readonly machine: Reap; readonly profile: Profile };
   readonly paths: Paths;
+  /** Without a packet for so long it is forgotten, RFC 5533 §9. */
+  idleMs(): number;
+  /** It changed: its deadline, its current pair, its tags. */
+  touched(context: HostContext): void;
   /** One probe more within the budget of the host? */
   mayProbe(now: Instant): boolean;
   /** CT(peer) or Ls(peer) changed: look for confusion, RFC 5533 §7.15. */
@@ -33,12 +40,14 @@ export interface Surroundings {
 }
 
 /** One context with its REAP machine and its flow: turns the effects of each into the inputs of the other. */
-export class HostContext {
+export class HostContext implements Scheduled {
   readonly ulids: LocatorPair;
   readonly forkedInstanceId = 0;
   readonly context: Context;
   readonly flow: Flow;
   readonly born: Instant;
+  place = -1;
+  indexed: Indexed = NOWHERE;
   readonly #surroundings: Surroundings;
   #reap: Reap | undefined;
   #profile: Profile = 'rfc';
@@ -114,13 +123,18 @@ export class HostContext {
   }
 
   get deadline(): Instant {
-    return Math.min(this.context.deadline, this.#reap?.deadline ?? NEVER, this.#lingerUntil);
+    return Math.min(this.context.deadline, this.#reap?.deadline ?? NEVER, this.#lingerUntil, this.#unusedAt);
+  }
+
+  get #unusedAt(): Instant {
+    return Math.max(this.born, this.#sentAt ?? 0, this.#heardAt ?? 0) + this.#surroundings.idleMs();
   }
 
   tick(now: Instant, out: HostEffect[]): void {
     if (now >= this.context.deadline) this.tell({ type: 'tick' }, now, out);
     if (this.#reap !== undefined && now >= this.#reap.deadline) this.tellReap({ type: 'tick' }, now, out);
     if (now >= this.#lingerUntil) this.#stopDiverting(now, out);
+    if (now >= this.#unusedAt) this.tell({ type: 'discard', reason: 'unused' }, now, out);
   }
 
   /** Payload that was seen since `since`, on the kernel's path or by the fast path. */
@@ -157,10 +171,12 @@ export class HostContext {
   tell(input: ContextInput, now: Instant, out: HostEffect[]): void {
     const on = input.type === 'message' ? pairBack(input.packet) : this.#incoming;
     for (const effect of this.context.handle(input, now)) this.#perform(effect, on, now, out);
+    this.#surroundings.touched(this);
   }
 
   tellReap(input: ReapInput, now: Instant, out: HostEffect[]): void {
     for (const effect of this.#reap?.handle(input, now) ?? []) this.#performReap(effect, now, out);
+    this.#surroundings.touched(this);
   }
 
   /** `on` is the pair on which the message came that caused the effect. */

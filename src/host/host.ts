@@ -1,5 +1,4 @@
 import type { Crypto, Random, Signer } from '../crypto/ports.ts';
-import { samePair } from '../locators/pair.ts';
 import type { LocatorPair } from '../locators/pair.ts';
 import { admit } from '../shim6/admit.ts';
 import { Context } from '../shim6/context.ts';
@@ -23,6 +22,7 @@ import { parseIpv6Header } from '../wire/ipv6.ts';
 import { NEVER } from '../wire/time.ts';
 import type { Instant } from '../wire/time.ts';
 import { Contexts } from './contexts.ts';
+import { Deadlines } from './deadlines.ts';
 import { detectionOf, reapFor } from './detection.ts';
 import { FastPath } from './fast-path.ts';
 import type { Aside } from './fast-path.ts';
@@ -58,6 +58,7 @@ export class Host {
   readonly #responder: Responder;
   readonly #verifier: PeerVerifier;
   readonly #lists: OwnLists;
+  readonly #deadlines = new Deadlines<HostContext>();
   readonly #probes: TokenBucket;
   readonly #drops = new Map<string, number>();
   #locators: readonly HostLocator[] = [];
@@ -77,6 +78,8 @@ export class Host {
       locators: () => this.#locators,
       paths: this.paths,
       reap: (pair, peer, at) => reapFor(pair, peer, this.#configuration.settings, random, at),
+      idleMs: () => this.#configuration.settings.idleMs,
+      touched: (context) => this.#touched(context),
       mayProbe: (at) => this.#probes.take(at),
       changed: (context, at, out) => this.#resolveConfusion(context, at, out),
       gone: (context) => this.#forget(context),
@@ -95,14 +98,13 @@ export class Host {
 
   /** When `tick` is next due. Calling early is harmless. */
   get deadline(): Instant {
-    let first = this.#announceAt;
-    for (const context of this.contexts) first = Math.min(first, context.deadline);
-    return first;
+    return Math.min(this.#announceAt, this.#deadlines.first);
   }
 
   /** New settings: contexts that stand keep theirs, except for the time after which they are forgotten. */
   configure(settings: HostSettings): void {
     this.#configuration = { ...this.#configuration, settings };
+    for (const context of this.contexts) this.#deadlines.update(context);
   }
 
   handle(input: HostInput, now: Instant): HostEffect[] {
@@ -130,17 +132,17 @@ export class Host {
         this.#icmp(input.octets, now, out);
         break;
       case 'send-error':
-        for (const context of this.contexts) {
-          if (samePair(context.flow.pair, input.pair))
-            context.tellReap({ type: 'hint', cause: 'send-error' }, now, out);
-        }
+        this.#hint('send-error', input.pair, now, out);
         break;
       case 'lag':
         for (const context of this.contexts) context.tellReap({ type: 'lag', ms: input.ms }, now, out);
         break;
       case 'tick':
         if (now >= this.#announceAt) this.#announce(now, out);
-        for (const context of [...this.contexts]) this.#tick(context, now, out);
+        for (const context of this.#deadlines.take(now)) {
+          context.tick(now, out);
+          this.#touched(context);
+        }
         break;
     }
     return out;
@@ -159,10 +161,15 @@ export class Host {
     this.#collectedAt = now;
   }
 
-  #tick(context: HostContext, now: Instant, out: HostEffect[]): void {
-    if (now >= context.deadline) context.tick(now, out);
-    const used = Math.max(context.born, context.sentAt ?? 0, context.heardAt ?? 0);
-    if (now - used > this.#configuration.settings.idleMs) context.tell({ type: 'discard', reason: 'unused' }, now, out);
+  #hint(cause: 'icmp' | 'send-error', pair: LocatorPair, now: Instant, out: HostEffect[]): void {
+    for (const context of this.contexts.using(pair)) context.tellReap({ type: 'hint', cause }, now, out);
+  }
+
+  /** Its deadline may be another one, and what it is found by. */
+  #touched(context: HostContext): void {
+    if (this.contexts.tagged(context.tag) !== context) return;
+    this.contexts.refresh(context);
+    this.#deadlines.update(context);
   }
 
   /** RFC 5533 §12.3 and §12.4. */
@@ -203,7 +210,11 @@ export class Host {
       case 'R1':
       case 'R2':
       case 'R1bis': {
-        const context = this.contexts.find((one) => one.context.matches(message, packet));
+        const candidates =
+          message.type === 'R1bis'
+            ? this.contexts.withTagPeer(message.packetContextTag)
+            : this.contexts.withNonce(message.initiatorNonce);
+        const context = candidates.find((one) => one.context.matches(message, packet));
         if (context === undefined) this.#drop('no-match');
         else context.tell({ type: 'message', message, packet }, now, out);
         return;
@@ -258,6 +269,7 @@ export class Host {
 
   #forget(context: HostContext): void {
     this.contexts.remove(context);
+    this.#deadlines.remove(context);
     this.fastPath.remove(context.flow);
   }
 
@@ -289,6 +301,7 @@ export class Host {
     };
     const context = new HostContext(machine, flow, this.#surroundings, now);
     this.contexts.add(context);
+    this.#deadlines.update(context);
     this.fastPath.add(flow);
     return context;
   }
@@ -334,13 +347,11 @@ export class Host {
     const header = parseIpv6Header(invokingPacket);
     if (!header.ok || !isPathError(type, code)) return;
     const pair = { local: header.value.source, peer: header.value.destination };
-    for (const context of this.contexts) {
-      if (samePair(context.flow.pair, pair)) context.tellReap({ type: 'hint', cause: 'icmp' }, now, out);
-    }
+    this.#hint('icmp', pair, now, out);
   }
 
   #quoting(quoted: QuotedPacket): HostContext | undefined {
-    return this.contexts.find((one) => one.context.matchesQuoted(quoted));
+    return this.contexts.quoted(quoted).find((one) => one.context.matchesQuoted(quoted));
   }
 
   /** RFC 5533 §7.15: of two contexts with the same CT(peer) at the same peer, the older one is void. */

@@ -26,6 +26,8 @@ export function showContexts(host: Host, now: Instant): ContextSnapshot[] {
       method: locator.method,
       probed: context.isProbed(locator.address),
       broken: locator.broken,
+      priority: locator.priority,
+      weight: locator.weight,
     })),
     sentAgoMs: ago(context.sentAt, now),
     heardAgoMs: ago(context.heardAt, now),
@@ -41,6 +43,8 @@ export function showLocators(host: Host): LocatorSnapshot[] {
     method: locator.parameters === undefined ? 'none' : (locator.method ?? 'cga'),
     state: locator.state,
     operational: locator.operational,
+    ...(locator.cost === undefined ? {} : { cost: locator.cost }),
+    ...(locator.backup === undefined ? {} : { backup: locator.backup }),
     ulid: locator.parameters !== undefined && locator.state === 'preferred',
   }));
 }

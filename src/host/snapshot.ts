@@ -17,6 +17,9 @@ export interface ContextSnapshot {
     readonly method: 'ulid' | 'hba' | 'cga';
     readonly probed: boolean;
     readonly broken: boolean;
+    /** Locator Preferences, RFC 5533 §5.15.3. */
+    readonly priority: number;
+    readonly weight: number;
   }[];
   readonly sentAgoMs: number | null;
   readonly heardAgoMs: number | null;
@@ -40,5 +43,7 @@ export interface LocatorSnapshot {
   readonly method: 'cga' | 'hba' | 'none';
   readonly state: 'tentative' | 'preferred' | 'deprecated';
   readonly operational: boolean;
+  readonly cost?: number;
+  readonly backup?: boolean;
   readonly ulid: boolean; // may be the identifier of new contexts
 }

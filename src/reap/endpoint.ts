@@ -1,6 +1,7 @@
 import { pairKey, samePair } from '../locators/pair.ts';
+import { random32 } from '../crypto/ports.ts';
+import type { Random } from '../crypto/ports.ts';
 import type { LocatorPair } from '../locators/pair.ts';
-import { Reader } from '../wire/reader.ts';
 import type { Instant } from '../wire/time.ts';
 import { Exploration } from './exploration.ts';
 import { HeardProbes } from './heard-probes.ts';
@@ -12,18 +13,22 @@ import type { ProbeReport, ReapState } from './probe.ts';
 import type { ReapProfile } from './profile.ts';
 import { RoundTrips } from './round-trips.ts';
 import { SentProbes } from './sent-probes.ts';
+import { between } from './spread.ts';
 import type { Purpose } from './sent-probes.ts';
 import { Timers } from './timers.ts';
 
 /** What a machine is made with; `random` gives unpredictable octets (RFC 5534 §5.2: nonces). */
 export interface ReapOptions {
   readonly profile: ReapProfile;
-  readonly random: (length: number) => Uint8Array;
+  readonly random: Random;
+  /** What is known of round trips, when contexts share it. */
+  readonly trips?: RoundTrips | undefined;
   /** The pair in use when the context was established. */
   readonly pair: LocatorPair;
 }
 
-export type TimerName = 'send' | 'early' | 'probe' | 'hold' | 'nudge' | 'hint';
+const TIMERS = ['send', 'early', 'probe', 'hold', 'nudge', 'hint'] as const;
+export type TimerName = (typeof TIMERS)[number];
 
 export const NO_REPORTS: readonly ProbeReport[] = [];
 const PROBE_SPREAD = [0.8, 1.2] as const; // §4.1: timers are randomised
@@ -31,8 +36,8 @@ const PROBE_SPREAD = [0.8, 1.2] as const; // §4.1: timers are randomised
 /** One end of a context: its timers, what it knows of pairs, and the messages it sends. */
 export abstract class Endpoint {
   protected readonly profile: ReapProfile;
-  protected readonly random: (length: number) => Uint8Array;
-  protected readonly timers: Timers<TimerName> = new Timers<TimerName>();
+  protected readonly random: Random;
+  protected readonly timers: Timers<TimerName> = new Timers<TimerName>(TIMERS);
   protected readonly keepalives: Keepalives;
   protected readonly exploration: Exploration;
   protected readonly homing: Homing;
@@ -55,7 +60,8 @@ export abstract class Endpoint {
   protected sendSince: Instant = 0;
   /** When a Path Test of the current pair went out that is unanswered. */
   protected testedAt: Instant | undefined;
-  protected readonly repliedAt: Map<string, Instant> = new Map<string, Instant>();
+  /** When what was last answered; only while this host is not content. */
+  protected repliedAt: Map<string, Instant> | undefined;
 
   constructor(options: ReapOptions) {
     this.profile = options.profile;
@@ -63,9 +69,9 @@ export abstract class Endpoint {
     this.currentPair = options.pair;
     this.arrival = options.pair;
     this.hasGrace = options.profile.graceMs > 0;
-    this.keepalives = new Keepalives(options.profile, (range) => this.uniform(range));
+    this.keepalives = new Keepalives(options.profile, options.random);
     this.exploration = new Exploration(options.profile);
-    this.trips = new RoundTrips(options.profile);
+    this.trips = options.trips ?? new RoundTrips(options.profile);
     this.homing = new Homing(options.profile);
   }
 
@@ -80,7 +86,7 @@ export abstract class Endpoint {
 
   protected enter(state: ReapState, now: Instant, out: ReapEffect[]): void {
     this.currentState = state;
-    this.repliedAt.clear();
+    this.repliedAt = undefined;
     out.push({ type: 'state', state });
     if (state === 'Operational') {
       this.timers.stop('probe', 'hold', 'nudge');
@@ -114,7 +120,7 @@ export abstract class Endpoint {
   }
 
   protected armProbe(now: Instant): void {
-    const wait = this.exploration.wait * this.uniform(PROBE_SPREAD);
+    const wait = this.exploration.wait * between(PROBE_SPREAD, this.random);
     this.timers.set('probe', now + Math.min(wait, this.profile.maxProbeMs));
   }
 
@@ -123,7 +129,7 @@ export abstract class Endpoint {
     this.sendSince = since;
     const { sendTimeoutMs, sendSpread, pollAllowanceMs } = this.profile;
     const allowance = this.hasGrace ? this.trips.allowance(this.currentPair) : 0;
-    const timeout = sendTimeoutMs * this.uniform(sendSpread) + pollAllowanceMs + allowance;
+    const timeout = sendTimeoutMs * between(sendSpread, this.random) + pollAllowanceMs + allowance;
     this.timers.set('send', since + timeout);
     if (this.hasGrace && this.profile.pathTest && this.currentState === 'Operational') {
       this.timers.set('early', since + timeout / 2);
@@ -147,8 +153,9 @@ export abstract class Endpoint {
     if (this.profile.burst === 1) return this.probe(pair, state, now, out);
     const pause = this.profile.graceMs / 4;
     const key = `${state} ${pairKey(pair)}`;
-    if (now - (this.repliedAt.get(key) ?? -Infinity) < pause) return;
-    this.repliedAt.set(key, now);
+    const answered = (this.repliedAt ??= new Map<string, Instant>());
+    if (now - (answered.get(key) ?? -Infinity) < pause) return;
+    answered.set(key, now);
     const targets = [pair];
     if (state === 'InboundOk') {
       const isIdle = !this.sent.hasRecent(this.currentPair, pause, now);
@@ -179,7 +186,7 @@ export abstract class Endpoint {
   }
 
   protected report(pair: LocatorPair, purpose: Purpose, now: Instant): ProbeReport {
-    const nonce = new Reader(this.random(4)).u32();
+    const nonce = random32(this.random);
     this.sent.add(nonce, pair, purpose, now);
     return { source: pair.local, destination: pair.peer, nonce, data: 0 };
   }
@@ -195,9 +202,5 @@ export abstract class Endpoint {
     const isKept = arrival !== undefined && isWanted(arrival) && !this.heard.arrivedOn(arrival);
     if (this.hasGrace && state === 'Operational' && isKept) return NO_REPORTS;
     return this.heard.reports(isWanted);
-  }
-
-  protected uniform([from, to]: readonly [number, number]): number {
-    return from + (to - from) * (new Reader(this.random(4)).u32() / 0x1_0000_0000);
   }
 }

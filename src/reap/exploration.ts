@@ -3,15 +3,16 @@ import type { LocatorPair } from '../locators/pair.ts';
 import type { ReapProfile } from './profile.ts';
 
 const REMEMBERED = 512;
+const NONE: readonly LocatorPair[] = [];
 
 /** Which pairs the next probes go to, and how long to wait after them: RFC 5534 §4.2, §4.3. */
 export class Exploration {
   readonly #profile: ReapProfile;
-  #candidates: readonly LocatorPair[] = [];
+  #candidates: readonly LocatorPair[] = NONE;
   #cursor = 0;
   #rounds = 0;
   /** Locators and pairs that cannot carry anything until the host says otherwise. */
-  readonly #ruledOut = new Set<string>();
+  #ruledOut: Set<string> | undefined;
 
   constructor(profile: ReapProfile) {
     this.#profile = profile;
@@ -25,21 +26,22 @@ export class Exploration {
   replace(candidates: readonly LocatorPair[]): boolean {
     const known = new Set(this.#candidates.filter((pair) => this.isUsable(pair)).map(pairKey));
     this.#candidates = candidates;
-    for (const pair of candidates) this.#ruledOut.delete(pairKey(pair));
+    for (const pair of candidates) this.#ruledOut?.delete(pairKey(pair));
     this.#cursor = 0;
     return candidates.some((pair) => !known.has(pairKey(pair)));
   }
 
   ruleOut(match: (pair: LocatorPair) => boolean, alsoKnown: readonly LocatorPair[]): void {
-    for (const pair of [...alsoKnown, ...this.#candidates]) if (match(pair)) this.#ruledOut.add(pairKey(pair));
-    for (const oldest of this.#ruledOut) {
-      if (this.#ruledOut.size <= REMEMBERED) break;
-      this.#ruledOut.delete(oldest);
+    const ruledOut = (this.#ruledOut ??= new Set());
+    for (const pair of [...alsoKnown, ...this.#candidates]) if (match(pair)) ruledOut.add(pairKey(pair));
+    for (const oldest of ruledOut) {
+      if (ruledOut.size <= REMEMBERED) break;
+      ruledOut.delete(oldest);
     }
   }
 
   isUsable(pair: LocatorPair): boolean {
-    return !this.#ruledOut.has(pairKey(pair));
+    return this.#ruledOut?.has(pairKey(pair)) !== true;
   }
 
   /** From the start of the list, at the initial rate. */

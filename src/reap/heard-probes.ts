@@ -5,7 +5,7 @@ import type { ProbeReport } from './probe.ts';
 
 /** Probes of the peer that arrived since this host was last content, newest first (RFC 5534 §5.2). */
 export class HeardProbes {
-  #heard: readonly { readonly report: ProbeReport; readonly pair: LocatorPair }[] = [];
+  #heard: readonly Heard[] = NONE;
 
   /** `pair` is where it really arrived; a translator on the path makes that differ from the report. */
   add(report: ProbeReport, pair: LocatorPair): void {
@@ -23,6 +23,13 @@ export class HeardProbes {
   }
 
   clear(): void {
-    this.#heard = [];
+    this.#heard = NONE;
   }
 }
+
+interface Heard {
+  readonly report: ProbeReport;
+  readonly pair: LocatorPair;
+}
+
+const NONE: readonly Heard[] = [];

@@ -1,6 +1,8 @@
+import type { Random } from '../crypto/ports.ts';
 import { NEVER } from '../wire/time.ts';
 import type { Instant } from '../wire/time.ts';
 import type { ReapProfile } from './profile.ts';
+import { between } from './spread.ts';
 
 /**
  * The Keepalive Timer and the Keepalive Interval, RFC 5534 §4.1, §6.1: what this host owes for payload it heard.
@@ -10,16 +12,16 @@ import type { ReapProfile } from './profile.ts';
  */
 export class Keepalives {
   readonly #profile: ReapProfile;
-  readonly #uniform: (range: readonly [number, number]) => number;
+  readonly #random: Random;
   readonly #vouching: boolean;
   #timeoutMs: number;
   #endsAt = NEVER;
   #nextAt = NEVER;
   #owed = false;
 
-  constructor(profile: ReapProfile, uniform: (range: readonly [number, number]) => number) {
+  constructor(profile: ReapProfile, random: Random) {
     this.#profile = profile;
-    this.#uniform = uniform;
+    this.#random = random;
     this.#vouching = profile.graceMs > 0;
     this.#timeoutMs = profile.sendTimeoutMs;
   }
@@ -79,6 +81,6 @@ export class Keepalives {
   }
 
   #interval(): number {
-    return this.#timeoutMs * this.#uniform(this.#profile.keepaliveShare);
+    return this.#timeoutMs * between(this.#profile.keepaliveShare, this.#random);
   }
 }

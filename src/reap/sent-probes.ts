@@ -20,7 +20,7 @@ const REMEMBERED = 128;
 
 /** Own probes by nonce. A report counts only if its nonce is here: that makes a probe a return-routability test. */
 export class SentProbes {
-  readonly #probes = new Map<number, SentProbe>();
+  #made: Map<number, SentProbe> | undefined;
 
   add(nonce: number, pair: LocatorPair, purpose: Purpose, now: Instant): void {
     for (const [old, probe] of this.#probes) {
@@ -31,18 +31,23 @@ export class SentProbes {
   }
 
   get(nonce: number, now: Instant): SentProbe | undefined {
-    const probe = this.#probes.get(nonce);
+    const probe = this.#made?.get(nonce);
     return probe !== undefined && now - probe.at <= REMEMBERED_MS ? probe : undefined;
   }
 
   get size(): number {
-    return this.#probes.size;
+    return this.#made?.size ?? 0;
+  }
+
+  /** Most contexts never send a probe. */
+  get #probes(): Map<number, SentProbe> {
+    return (this.#made ??= new Map<number, SentProbe>());
   }
 
   /** Whether the newest probe on the pair is younger than `ms`. */
   hasRecent(pair: LocatorPair, ms: number, now: Instant): boolean {
     const key = pairKey(pair);
-    for (const probe of this.#probes.values()) if (probe.key === key && now - probe.at < ms) return true;
+    for (const probe of this.#made?.values() ?? []) if (probe.key === key && now - probe.at < ms) return true;
     return false;
   }
 }
