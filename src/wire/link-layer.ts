@@ -7,17 +7,15 @@ const LINKTYPE_LINUX_SLL2 = 276;
 
 const ETHERTYPE_IPV4 = 0x0800;
 const ETHERTYPE_IPV6 = 0x86dd;
-/** IEEE 802.1Q and 802.1ad: four octets of tag in front of the real type. */
-const VLAN_TAGS: ReadonlySet<number> = new Set([0x8100, 0x88a8]);
+/** IEEE 802.1Q, 802.1ad, and what preceded the latter: two octets of tag, then the real type. */
+const VLAN_TAGS: ReadonlySet<number> = new Set([0x8100, 0x88a8, 0x9100]);
+const TAG_LENGTH = 4;
 
 /** The IPv4 or IPv6 packet inside a captured frame, as a view of it; `undefined` for anything else. */
 export function networkPacket(linkType: number, frame: Uint8Array): Uint8Array | undefined {
   switch (linkType) {
-    case LINKTYPE_ETHERNET: {
-      let at = 12;
-      while (VLAN_TAGS.has(u16(frame, at))) at += 4;
-      return withType(frame, at, at + 2);
-    }
+    case LINKTYPE_ETHERNET:
+      return withType(frame, 12, 14);
     case LINKTYPE_LINUX_SLL:
       return withType(frame, 14, 16);
     case LINKTYPE_LINUX_SLL2:
@@ -31,8 +29,11 @@ export function networkPacket(linkType: number, frame: Uint8Array): Uint8Array |
   }
 }
 
-function withType(frame: Uint8Array, typeAt: number, start: number): Uint8Array | undefined {
-  const type = u16(frame, typeAt);
+/** VLAN tags lie between the type and what it announces, also behind a cooked header. */
+function withType(frame: Uint8Array, typeAt: number, payloadAt: number): Uint8Array | undefined {
+  let type = u16(frame, typeAt);
+  let start = payloadAt;
+  for (; VLAN_TAGS.has(type); start += TAG_LENGTH) type = u16(frame, start + 2);
   return type === ETHERTYPE_IPV4 || type === ETHERTYPE_IPV6 ? withVersion(frame.subarray(start)) : undefined;
 }
 

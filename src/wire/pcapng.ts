@@ -28,6 +28,7 @@ export interface Capture {
 
 const SECTION_HEADER = 0x0a0d_0d0a;
 const INTERFACE_DESCRIPTION = 1;
+const OBSOLETE_PACKET = 2;
 const SIMPLE_PACKET = 3;
 const ENHANCED_PACKET = 6;
 const BYTE_ORDER_MAGIC = 0x1a2b_3c4d;
@@ -155,11 +156,12 @@ function parsePcapng(bytes: Uint8Array): Parsed<Capture> {
         interfaces.push(describe(body, littleEndian));
         break;
       case ENHANCED_PACKET:
+      case OBSOLETE_PACKET:
       case SIMPLE_PACKET: {
         const packet =
-          u32(at) === ENHANCED_PACKET
-            ? enhanced(body, littleEndian, interfaces)
-            : simple(body, littleEndian, interfaces);
+          u32(at) === SIMPLE_PACKET
+            ? simple(body, littleEndian, interfaces)
+            : enhanced(body, littleEndian, interfaces, u32(at));
         if (packet === undefined) return damaged(packets, 'bad-value', at + 8);
         packets.push(packet);
         break;
@@ -170,10 +172,17 @@ function parsePcapng(bytes: Uint8Array): Parsed<Capture> {
   return { ok: true, value: { packets } };
 }
 
-function enhanced(body: DataView, littleEndian: boolean, interfaces: readonly Described[]): CapturedPacket | undefined {
+/** §4.3; Appendix A: the block that it replaced has 16 bits of interface and a count of drops in the place of 32 bits. */
+function enhanced(
+  body: DataView,
+  littleEndian: boolean,
+  interfaces: readonly Described[],
+  type: number,
+): CapturedPacket | undefined {
   if (body.byteLength < 20) return undefined;
   const u32 = (at: number): bigint => BigInt(body.getUint32(at, littleEndian));
-  const described = interfaces[body.getUint32(0, littleEndian)];
+  const number = type === OBSOLETE_PACKET ? body.getUint16(0, littleEndian) : body.getUint32(0, littleEndian);
+  const described = interfaces[number];
   const captured = body.getUint32(12, littleEndian);
   if (described === undefined || 20 + captured > body.byteLength) return undefined;
   const units = (u32(4) << 32n) | u32(8);

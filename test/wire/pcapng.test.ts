@@ -143,6 +143,29 @@ describe('the capture reader', () => {
     );
   });
 
+  it('reads the obsolete packet block, which counts as a frame too', () => {
+    const plain = '01000000 14000000 6500 0000 00000000 14000000';
+    const obsolete = '02000000 24000000 0000 0700 01000000 02000000 01000000 09000000 60000000 24000000';
+    expect(captureOf(hex(HEADER + plain + obsolete)).packets).toEqual([
+      { interface: { linkType: 101 }, time: ((1n << 32n) + 2n) * 1000n, octets: hex('60'), originalLength: 9 },
+    ]);
+  });
+
+  it('keeps the interfaces of a section apart, and forgets them in the next one', () => {
+    const describe = (linkType: string, resolution: string): string =>
+      `01000000 20000000 ${linkType} 0000 00000000 0900 0100 ${resolution}000000 00000000 20000000`;
+    const packet = (port: string): string =>
+      `06000000 24000000 ${port} 00000000 02000000 01000000 01000000 60000000 24000000`;
+    const first = describe('6500', '03') + describe('0100', '09') + packet('01000000') + packet('00000000');
+    const { packets, damage } = captureOf(hex(HEADER + first + HEADER + describe('e500', '00') + packet('00000000')));
+    expect(damage).toBeUndefined();
+    expect(packets.map(({ interface: { linkType }, time }) => [linkType, time])).toEqual([
+      [1, 2n],
+      [101, 2_000_000n],
+      [229, 2_000_000_000n],
+    ]);
+  });
+
   it('keeps what came before the damage, wherever a file is cut', () => {
     const before = (length: number): number => {
       const parsed = parseCapture(written.subarray(0, length));
@@ -184,9 +207,17 @@ describe('link layers', () => {
   it.each([
     ['Ethernet', 1, `ffffffffffff 020000000001 86dd ${ip6}`, ip6],
     ['Ethernet with two VLAN tags', 1, `ffffffffffff 020000000001 88a80001 81000002 0800 ${ip4}`, ip4],
+    ['Ethernet with a VLAN tag of an older kind', 1, `ffffffffffff 020000000001 91000001 86dd ${ip6}`, ip6],
     ['raw', 101, ip6, ip6],
     ['raw IPv6', 229, ip6, ip6],
     ['Linux cooked', 113, `0000 0001 0006 0200000000010000 86dd ${ip6}`, ip6],
+    ['Linux cooked with a VLAN tag', 113, `0000 0001 0006 0200000000010000 8100 0005 86dd ${ip6}`, ip6],
+    [
+      'Linux cooked, version 2, with a VLAN tag',
+      276,
+      `8100 0000 00000002 0001 00 06 0200000000010000 0005 86dd ${ip6}`,
+      ip6,
+    ],
     ['Linux cooked, version 2', 276, `86dd 0000 00000002 0001 00 06 0200000000010000 ${ip6}`, ip6],
   ])('%s', (_name, linkType, frame, expected) => {
     const inner = networkPacket(linkType, hex(frame));
