@@ -50,6 +50,10 @@ export class KernelRouting implements Routing {
     if (!stillNeeded && this.#isSafe(ulids.local)) this.#interception.releaseIdentifier(ulids.local);
   }
 
+  forgetMtu(ulids: LocatorPair): void {
+    this.#interception.forgetMtu(ulids.local, ulids.peer);
+  }
+
   peer(ulids: LocatorPair, locators: readonly Address[]): void {
     const key = pairKey(ulids);
     const before = this.#peers.get(key) ?? [];

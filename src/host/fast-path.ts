@@ -3,6 +3,7 @@ import type { Address } from '../wire/address.ts';
 import {
   DESTINATION_ADDRESS_AT,
   IPV6_HEADER_LENGTH,
+  IPV6_MINIMUM_MTU,
   NEXT_HEADER_AT,
   PAYLOAD_LENGTH_AT,
   SHIM6,
@@ -11,7 +12,9 @@ import {
 } from '../wire/ipv6.ts';
 import { samePair } from '../locators/pair.ts';
 import type { LocatorPair } from '../locators/pair.ts';
+import { completeChecksum } from './fragments.ts';
 import {
+  CHECKSUM_OFFSET,
   CHECKSUM_START,
   DESTINATION_AT,
   FIELDS,
@@ -27,6 +30,9 @@ import type { Batch } from './ports.ts';
 
 /** RFC 5533 §5.2: the payload extension header is always 8 octets. */
 const PAYLOAD_HEADER_LENGTH = 8;
+/** A path with a smaller MTU cannot carry every packet that a program may send, with a payload header. */
+const NARROW = IPV6_MINIMUM_MTU + PAYLOAD_HEADER_LENGTH;
+const TCP_OFFSET_AT = 12; // RFC 9293 §3.1: length of the header, in the upper four bits
 
 /** What the fast path knows of one context. The host writes it, packets only count in it. */
 export interface Flow {
@@ -36,6 +42,8 @@ export interface Flow {
   tagPeer: number | undefined;
   /** Pair for what we send. */
   pair: LocatorPair;
+  /** Of the path that `pair` takes, once a router has told it; at least 1280. */
+  mtu?: number | undefined;
   /** RFC 5533 §12.2: whether tagged packets may be delivered in the context's present state. */
   delivers: boolean;
   /** Pair on which the last tagged packet came. */
@@ -79,9 +87,15 @@ export class FastPath {
 
   /**
    * Prepare packets read from the TUN device for sending (RFC 5533 §11): the pair of the context, and the payload header
-   * when it is not the ULID pair. `descriptor` gives the socket for a source locator, -1 for none.
+   * when it is not the ULID pair. `descriptor` gives the socket for a source locator, -1 for none; `tooLong` gets what has to
+   * be fragmented.
    */
-  outbound(batch: Batch, count: number, descriptor: (locator: Address) => number): void {
+  outbound(
+    batch: Batch,
+    count: number,
+    descriptor: (locator: Address) => number,
+    tooLong: (packet: Uint8Array, mtu: number, socket: number) => void = () => undefined,
+  ): void {
     const { slab, meta } = batch;
     let flow: Flow | undefined;
     let socket = -1;
@@ -106,6 +120,9 @@ export class FastPath {
       this.#touched.add(flow);
       if (!samePair(flow.pair, flow.ulids) && !tag(batch, row, start, length, flow, flow.tagPeer)) {
         meta[row + SOCKET] = -1;
+      } else if (flow.mtu !== undefined && flow.mtu < NARROW && (meta[row + LENGTH] ?? 0) > flow.mtu) {
+        const packet = fit(batch, row, flow.mtu);
+        if (packet !== undefined) tooLong(packet, flow.mtu, socket);
       }
     }
   }
@@ -190,6 +207,28 @@ function tag(batch: Batch, row: number, start: number, length: number, flow: Flo
   const sumFrom = meta[row + CHECKSUM_START] ?? 0;
   if (sumFrom > 0) meta[row + CHECKSUM_START] = sumFrom + PAYLOAD_HEADER_LENGTH;
   return true;
+}
+
+/**
+ * A tagged packet on a path that cannot carry 1280 octets and a payload header: TCP super-packets get smaller segments; what
+ * a program may send on any IPv6 link (RFC 8200 §5) is returned, to be fragmented; about what is longer, a router complains.
+ */
+function fit(batch: Batch, row: number, mtu: number): Uint8Array | undefined {
+  const { slab, meta } = batch;
+  const start = meta[row + OFFSET] ?? 0;
+  const length = meta[row + LENGTH] ?? 0;
+  const sumFrom = meta[row + CHECKSUM_START] ?? 0;
+  const size = meta[row + GSO_SIZE] ?? 0;
+  if (size > 0) {
+    const headers = sumFrom + ((slab[start + sumFrom + TCP_OFFSET_AT] ?? 0) >> 4) * 4;
+    if (headers < mtu) meta[row + GSO_SIZE] = Math.min(size, mtu - headers);
+    return undefined;
+  }
+  if (length - PAYLOAD_HEADER_LENGTH > IPV6_MINIMUM_MTU) return undefined;
+  const packet = slab.slice(start, start + length);
+  if (sumFrom > 0) completeChecksum(packet, sumFrom, meta[row + CHECKSUM_OFFSET] ?? 0);
+  meta[row + SOCKET] = -1;
+  return packet;
 }
 
 /** RFC 5533 §12.2: an IPv6 header with the identifiers grows over the payload header, into the headroom. */

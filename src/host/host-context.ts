@@ -168,6 +168,11 @@ export class HostContext implements Scheduled {
     this.tell({ type: 'own-locators', locators: own }, now, out);
   }
 
+  /** A packet that we sent on `pair` was too big. */
+  learnMtu(pair: LocatorPair, mtu: number): void {
+    if (samePair(pair, this.flow.pair)) this.flow.mtu = mtu;
+  }
+
   tell(input: ContextInput, now: Instant, out: HostEffect[]): void {
     const on = input.type === 'message' ? pairBack(input.packet) : this.#incoming;
     for (const effect of this.context.handle(input, now)) this.#perform(effect, on, now, out);
@@ -255,6 +260,8 @@ export class HostContext implements Scheduled {
       case 'selected':
         this.#chosenBecause = effect.why;
         this.flow.pair = effect.to;
+        this.flow.mtu = undefined;
+        if (this.#diverted) out.push({ type: 'forget-mtu', ulids: this.ulids });
         this.tell({ type: 'current-pair', pair: effect.to }, now, out);
         if (samePair(effect.to, this.ulids)) this.#lingerUntil = now + LINGER_MS;
         else this.#divert(now, out);

@@ -35,8 +35,8 @@ export type HostInput =
   /** The policy wants a context (RFC 5533 §7.7). */
   | { readonly type: 'open'; readonly ulids: LocatorPair }
   | { readonly type: 'close'; readonly ulids: LocatorPair }
-  /** An ICMPv6 error as it came in, from its type octet on. */
-  | { readonly type: 'icmp'; readonly octets: Uint8Array }
+  /** An ICMPv6 error as it came in from `source`, from its type octet on. */
+  | { readonly type: 'icmp'; readonly source: Address; readonly octets: Uint8Array }
   /** The kernel refused to send on this pair. */
   | { readonly type: 'send-error'; readonly pair: LocatorPair; readonly error: string }
   /** This host was late by so much: what looks like silence may be its own. */
@@ -50,6 +50,10 @@ export type HostEffect =
   | { readonly type: 'watch' | 'unwatch'; readonly ulids: LocatorPair }
   /** Packets between these ULIDs go through the TUN device, or on the kernel's path again. */
   | { readonly type: 'divert' | 'restore'; readonly ulids: LocatorPair }
+  /** Diverted packets take another path now: what the kernel knows of its MTU holds no longer (RFC 5533 §15.4). */
+  | { readonly type: 'forget-mtu'; readonly ulids: LocatorPair }
+  /** An IPv6 packet for a program of this host. */
+  | { readonly type: 'deliver'; readonly octets: Uint8Array }
   /** Locators of a peer with an established context, for routes with a short minimum RTO; empty: forget the peer. */
   | { readonly type: 'peer'; readonly ulids: LocatorPair; readonly locators: readonly Address[] }
   | { readonly type: 'event'; readonly event: HostEvent };
@@ -67,6 +71,8 @@ export interface HostSettings {
   readonly sendTimeoutMs?: { readonly [Name in Profile]?: number };
   /** Probes per second of the whole host. */
   readonly probeBudget: number;
+  /** Programs get every ICMPv6 error, also those on which Shim6 acts (RFC 5533 §8). */
+  readonly deliverAllErrors?: boolean;
 }
 
 /** How long the TUN device stays in use after the last reason for it has gone. */

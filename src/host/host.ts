@@ -17,8 +17,6 @@ import type { ContextTag } from '../shim6/tag.ts';
 import { PeerVerifier } from '../shim6/verification.ts';
 import { formatAddress, isGlobalUnicast, sameOctets } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
-import { PARAMETER_PROBLEM, parseIcmpError, UNRECOGNIZED_NEXT_HEADER } from '../wire/icmpv6.ts';
-import { parseIpv6Header } from '../wire/ipv6.ts';
 import { NEVER } from '../wire/time.ts';
 import type { Instant } from '../wire/time.ts';
 import { Contexts } from './contexts.ts';
@@ -29,6 +27,7 @@ import type { Aside } from './fast-path.ts';
 import { HostContext } from './host-context.ts';
 import type { Surroundings } from './host-context.ts';
 import type { HostEffect, HostInput, HostLocator, HostSettings } from './host-io.ts';
+import { IcmpErrors } from './icmp-errors.ts';
 import { Paths } from './paths.ts';
 import { locatorEvents, ownLocators } from './own-locators.ts';
 
@@ -60,6 +59,7 @@ export class Host {
   readonly #lists: OwnLists;
   readonly #deadlines = new Deadlines<HostContext>();
   readonly #probes: TokenBucket;
+  readonly #errors: IcmpErrors;
   readonly #drops = new Map<string, number>();
   #locators: readonly HostLocator[] = [];
   /** When the fast path's counts were last taken in. */
@@ -74,6 +74,12 @@ export class Host {
     this.#verifier = new PeerVerifier(crypto);
     this.#lists = new OwnLists(random, signer);
     this.#probes = new TokenBucket({ perSecond: settings.probeBudget, burst: settings.probeBudget }, now);
+    this.#errors = new IcmpErrors({
+      quoting: (quoted) => this.#quoting(quoted),
+      hint: (pair, at, out) => this.#hint('icmp', pair, at, out),
+      deliversAll: () => this.#configuration.settings.deliverAllErrors === true,
+      dropped: (reason) => this.#drop(reason),
+    });
     this.#surroundings = {
       locators: () => this.#locators,
       paths: this.paths,
@@ -98,7 +104,7 @@ export class Host {
 
   /** When `tick` is next due. Calling early is harmless. */
   get deadline(): Instant {
-    return Math.min(this.#announceAt, this.#deadlines.first);
+    return Math.min(this.#announceAt, this.#deadlines.first, this.#errors.deadline);
   }
 
   /** New settings: contexts that stand keep theirs, except for the time after which they are forgotten. */
@@ -129,7 +135,7 @@ export class Host {
         this.contexts.of(input.ulids)?.tell({ type: 'discard', reason: 'command' }, now, out);
         break;
       case 'icmp':
-        this.#icmp(input.octets, now, out);
+        this.#errors.receive(input.source, input.octets, now, out);
         break;
       case 'send-error':
         this.#hint('send-error', input.pair, now, out);
@@ -139,6 +145,7 @@ export class Host {
         break;
       case 'tick':
         if (now >= this.#announceAt) this.#announce(now, out);
+        this.#errors.tick(now, out);
         for (const context of this.#deadlines.take(now)) {
           context.tick(now, out);
           this.#touched(context);
@@ -331,25 +338,6 @@ export class Host {
     );
   }
 
-  /** RFC 5533 §8, RFC 5534 §3.3: an unauthenticated error is a hint, except that a peer may not know Shim6. */
-  #icmp(octets: Uint8Array, now: Instant, out: HostEffect[]): void {
-    const parsed = parseIcmpError(octets);
-    if (!parsed.ok) {
-      this.#drop('icmp');
-      return;
-    }
-    const { type, code, invokingPacket } = parsed.value;
-    const quoted = parseQuoted(invokingPacket);
-    if (type === PARAMETER_PROBLEM && code === UNRECOGNIZED_NEXT_HEADER && quoted !== undefined) {
-      this.#quoting(quoted)?.tell({ type: 'icmp-unknown-next-header', quoted }, now, out);
-      return;
-    }
-    const header = parseIpv6Header(invokingPacket);
-    if (!header.ok || !isPathError(type, code)) return;
-    const pair = { local: header.value.source, peer: header.value.destination };
-    this.#hint('icmp', pair, now, out);
-  }
-
   #quoting(quoted: QuotedPacket): HostContext | undefined {
     return this.contexts.quoted(quoted).find((one) => one.context.matchesQuoted(quoted));
   }
@@ -372,9 +360,4 @@ export class Host {
   #drop(reason: string): void {
     this.#drops.set(reason, (this.#drops.get(reason) ?? 0) + 1);
   }
-}
-
-/** RFC 5533 §8: errors that speak of the path, not of the upper layer or the packet's size. */
-function isPathError(type: number, code: number): boolean {
-  return type === 3 || (type === 1 && code !== 4);
 }

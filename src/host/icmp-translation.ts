@@ -44,9 +44,9 @@ function pointsAtShim6({ parameter: pointer, invokingPacket }: IcmpError): boole
  * identifiers and without the payload header. `undefined` when too little is quoted, or the MTU is none.
  */
 export function translated(error: IcmpError, ulids: LocatorPair): IcmpError | undefined {
-  const { type, code } = error;
-  const extensionsAt = hasExtensions(type) ? (error.parameter >>> 24) * 8 : 0;
-  const whole = error.invokingPacket;
+  const { type, code, invokingPacket: whole } = error;
+  const length = hasExtensions(type) ? (error.parameter >>> 24) * 8 : 0;
+  const extensionsAt = length < whole.length ? length : 0;
   const quoted = extensionsAt === 0 ? whole : whole.subarray(0, extensionsAt);
   const shim = taggedPosition(quoted);
   if (shim === undefined || quoted.length < shim.at + PAYLOAD_HEADER_LENGTH) return undefined;

@@ -79,6 +79,14 @@ export class Diversion {
     if (left.length > 0) this.#exchange(this.#setRoute(left), sourceOf(left));
   }
 
+  /** A route that is replaced loses what the kernel learnt for it by Packet Too Big. */
+  forgetMtu(own: Address, peer: Address): void {
+    const pairs = this.#pairs.get(addressKey(peer));
+    if (pairs?.has(addressKey(own)) !== true) return;
+    const all = [...pairs.values()];
+    this.#exchange(this.#setRoute(all), sourceOf(all));
+  }
+
   isDiverted(own: Address, peer: Address): boolean {
     return this.#pairs.get(addressKey(peer))?.has(addressKey(own)) === true;
   }

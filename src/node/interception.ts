@@ -86,6 +86,11 @@ export class Interception {
     this.#diversion.undivert(own, peer);
   }
 
+  /** What the kernel has learnt of the MTU of the path that diverted packets take holds no longer. */
+  forgetMtu(own: Address, peer: Address): void {
+    this.#diversion.forgetMtu(own, peer);
+  }
+
   isDiverted(own: Address, peer: Address): boolean {
     return this.#diversion.isDiverted(own, peer);
   }

@@ -1,8 +1,10 @@
 import type { Host } from '../host/host.ts';
 import type { HostEvent } from '../host/events.ts';
 import type { HostEffect, HostInput } from '../host/host-io.ts';
-import { batch, ERROR, FIELDS, HEADROOM, LENGTH, OFFSET, SOCKET } from '../host/ports.ts';
+import { fragments } from '../host/fragments.ts';
+import { batch, ERROR, FIELDS, HEADROOM, LENGTH, OFFSET, SOCKET, SOURCE_AT } from '../host/ports.ts';
 import type { Batch, PacketReceiver, PacketSender, Tun } from '../host/ports.ts';
+import { random32 } from '../crypto/ports.ts';
 import { pairKey } from '../locators/pair.ts';
 import type { LocatorPair } from '../locators/pair.ts';
 import { SHIM6 } from '../wire/ipv6.ts';
@@ -11,6 +13,7 @@ import { NEVER } from '../wire/time.ts';
 import type { Instant } from '../wire/time.ts';
 import { errorName } from './error.ts';
 import type { Observation } from './observation.ts';
+import { systemRandom } from './random.ts';
 import { TUN_STRIDE } from './tun.ts';
 
 /** Batches per wake-up and descriptor: enough to keep up, few enough that timers stay punctual. */
@@ -31,6 +34,7 @@ const LAG_MS = 20;
 export interface Routing {
   divert(ulids: LocatorPair): void;
   restore(ulids: LocatorPair): void;
+  forgetMtu(ulids: LocatorPair): void;
   peer(ulids: LocatorPair, locators: readonly Address[]): void;
 }
 
@@ -103,7 +107,14 @@ export class Shell {
       if (count === 0) break;
       carried += count;
       this.packets.tunIn += count;
-      this.#host.fastPath.outbound(this.#fromTun, count, (locator) => sender.descriptor(locator));
+      this.#host.fastPath.outbound(
+        this.#fromTun,
+        count,
+        (locator) => sender.descriptor(locator),
+        (packet, mtu, socket) => {
+          for (const fragment of fragments(packet, mtu, random32(systemRandom))) this.#send(fragment, socket);
+        },
+      );
       sender.send(this.#fromTun, count);
       this.packets.rawOut += count;
       this.#reportErrors(this.#fromTun, count);
@@ -142,7 +153,9 @@ export class Shell {
     const count = this.#ports.icmp.receive(this.#errors);
     for (let slot = 0; slot < count; slot++) {
       const start = meta[slot * FIELDS + OFFSET] ?? 0;
-      this.input({ type: 'icmp', octets: slab.slice(start, start + (meta[slot * FIELDS + LENGTH] ?? 0)) });
+      const octets = slab.slice(start, start + (meta[slot * FIELDS + LENGTH] ?? 0));
+      const from = slot * CONTROL_STRIDE + SOURCE_AT;
+      this.input({ type: 'icmp', source: slab.slice(from, from + 16), octets });
     }
   }
 
@@ -198,6 +211,12 @@ export class Shell {
         case 'restore':
           this.#ports.routing.restore(effect.ulids);
           break;
+        case 'forget-mtu':
+          this.#ports.routing.forgetMtu(effect.ulids);
+          break;
+        case 'deliver':
+          this.#deliver(effect.octets);
+          break;
         case 'peer':
           this.#ports.routing.peer(effect.ulids, effect.locators);
           break;
@@ -220,6 +239,27 @@ export class Shell {
     meta[SOCKET] = this.#ports.sender.descriptor(source);
     this.#ports.sender.send(this.#control, 1);
     if ((meta[ERROR] ?? 0) !== 0) this.packets.sendErrors++;
+  }
+
+  /** A packet for a program, as if it had come in. */
+  #deliver(packet: Uint8Array): void {
+    this.#place(packet);
+    this.packets.tunOut += this.#ports.tun.write(this.#control, 1);
+  }
+
+  #send(packet: Uint8Array, socket: number): void {
+    this.#place(packet)[SOCKET] = socket;
+    this.#ports.sender.send(this.#control, 1);
+    this.#reportErrors(this.#control, 1);
+  }
+
+  #place(packet: Uint8Array): Int32Array {
+    const { slab, meta } = this.#control;
+    meta.fill(0);
+    slab.set(packet, HEADROOM);
+    meta[OFFSET] = HEADROOM;
+    meta[LENGTH] = packet.length;
+    return meta;
   }
 
   /** The first refusal of each pair in a batch; the host decides what it means. */

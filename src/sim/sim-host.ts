@@ -25,6 +25,8 @@ const OBSERVATION_MS = 4;
 export class SimHost {
   readonly host: Host;
   readonly events: HostEvent[] = [];
+  /** ICMPv6 errors for programs, as whole packets. */
+  readonly errors: Uint8Array[] = [];
   readonly #world: World;
   readonly #network: Network;
   readonly #watched = new Map<string, { ulids: LocatorPair; sent: boolean; heard: boolean }>();
@@ -122,6 +124,10 @@ export class SimHost {
       case 'restore':
         this.#diverted.delete(pairKey(effect.ulids));
         return;
+      case 'deliver':
+        this.errors.push(effect.octets);
+        return;
+      case 'forget-mtu':
       case 'peer':
         return; // routes matter to a real kernel only
       case 'event':

@@ -47,7 +47,7 @@ export const hostTargets: Readonly<Record<string, Target>> = {
     run: (bytes) => {
       const { hosts } = pair;
       const contexts = hosts.a.sim.host.contexts.size;
-      hosts.a.sim.host.handle({ type: 'icmp', octets: bytes }, hosts.world.now);
+      hosts.a.sim.host.handle({ type: 'icmp', source: pair.source, octets: bytes }, hosts.world.now);
       if (hosts.a.sim.host.contexts.size !== contexts) throw new Error('an ICMPv6 error made or removed a context');
       return parseIcmpError(bytes).ok;
     },
