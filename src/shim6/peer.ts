@@ -33,7 +33,7 @@ export interface PeerLocators {
   readonly generation: number | undefined;
   /** As in the list. */
   readonly listed: readonly PeerLocator[];
-  /** ULID(peer) where the list lacks it: it stays a member, but no preference counts it. */
+  /** ULID(peer) where the list lacks it: it stays a member, but no preference counts it, and it is as if BROKEN. */
   readonly unlisted: readonly PeerLocator[];
 }
 
@@ -46,7 +46,8 @@ export function ulidOnly(ulid: Address): PeerLocators {
 export function withList(ulid: Address, { generation, locators }: LocatorList): PeerLocators {
   const listed = locators.map(({ address, method }) => ({ ...NO_PREFERENCE, address, method: methodName(method) }));
   const lacksUlid = !listed.some(({ address }) => sameOctets(address, ulid));
-  return { generation, listed, unlisted: lacksUlid ? ulidOnly(ulid).listed : [] };
+  const unlisted: PeerLocator[] = [{ ...NO_PREFERENCE, broken: true, address: ulid, method: 'ulid' }];
+  return { generation, listed, unlisted: lacksUlid ? unlisted : [] };
 }
 
 /** §10.4: preferences must be about the list that is stored and name each of its locators. */

@@ -1,6 +1,6 @@
 import { findMultiPrefix } from '../cga/extensions.ts';
 import { verifyHba } from '../cga/hba.ts';
-import { parseCgaParameters } from '../cga/parameters.ts';
+import { MODIFIER_LENGTH, PREFIX_LENGTH, parseCgaParameters } from '../cga/parameters.ts';
 import { verifyLocators, verifySigningKey } from '../cga/signature.ts';
 import { verifyCga } from '../cga/verify.ts';
 import type { Crypto } from '../crypto/ports.ts';
@@ -43,10 +43,10 @@ export class PeerVerifier {
     return this.#made;
   }
 
-  /** Do these parameters belong to this ULID (RFC 3972 §5)? */
+  /** §7.13: do these parameters correspond to this ULID? By RFC 3972 §5, or as a member of their set by RFC 5535 §7.2. */
   ownsUlid(ulid: Address, parameters: Uint8Array): boolean {
     const key = this.#key([ulid, parameters]);
-    return this.#remembered(this.#parameters, key, () => verifyCga(this.#crypto, ulid, parameters).valid);
+    return this.#remembered(this.#parameters, key, () => parametersFor(this.#crypto, ulid, parameters) !== undefined);
   }
 
   /** The whole list at once: §7.2 ignores a message in which one locator does not verify. */
@@ -71,9 +71,9 @@ export class PeerVerifier {
     if (alien >= 0) return { valid: false, index: alien };
     const signed = list.locators.filter(({ method }) => method === METHOD_CGA).map(({ address }) => address);
     if (signed.length === 0 || signature === undefined) return { valid: true };
-    const { generation } = list;
-    const genuine = verifyLocators(this.#crypto, { ulid, parameters, generation, locators: signed, signature });
-    if (genuine.valid) return { valid: true };
+    const own = parametersFor(this.#crypto, ulid, parameters) ?? parameters;
+    const claim = { ulid, parameters: own, generation: list.generation, locators: signed, signature };
+    if (verifyLocators(this.#crypto, claim).valid) return { valid: true };
     return { valid: false, index: list.locators.findIndex(({ method }) => method === METHOD_CGA) };
   }
 
@@ -105,6 +105,15 @@ export class PeerVerifier {
 }
 
 const NONE = new Uint8Array(0);
+
+/** The parameters that prove `ulid`: these, or those of another member of its set with the prefix replaced (RFC 5535 §7.2 step 1). */
+function parametersFor(crypto: Crypto, ulid: Address, parameters: Uint8Array): Uint8Array | undefined {
+  if (verifyCga(crypto, ulid, parameters).valid) return parameters;
+  if (!verifyHba(crypto, ulid, parameters).valid) return undefined;
+  const own = parameters.slice();
+  own.set(ulid.subarray(0, PREFIX_LENGTH), MODIFIER_LENGTH);
+  return own;
+}
 
 function hasMultiPrefix(parameters: Uint8Array): boolean {
   const parsed = parseCgaParameters(parameters);

@@ -1,8 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import { generateHbaSet } from '../../src/cga/hba.ts';
+import { encodeCgaParameters } from '../../src/cga/parameters.ts';
+import { signLocators } from '../../src/cga/signature.ts';
 import { nodeCrypto } from '../../src/node/crypto.ts';
 import { PeerVerifier } from '../../src/shim6/verification.ts';
 import type { Claim } from '../../src/shim6/verification.ts';
+import { prefixOf } from '../../src/wire/address.ts';
+import { signer } from './cga-hosts.ts';
 import { cgaParameters, cgaSignature, hbaParameters, ip } from './spec-vectors.ts';
+import { seeded } from './world.ts';
 
 const ULID = ip('2001:db8:a:1:4f4:3b7b:ee3a:44df');
 const cga = (...texts: string[]): { address: Uint8Array; method: number }[] =>
@@ -55,6 +61,26 @@ describe('a list of HBA locators', () => {
     expect(verifier.verify(hba(...set))).toEqual({ valid: true });
     expect(verifier.verify(hba(...set, '2001:db8:a:4:8e6:78bf:5fe:f46d'))).toEqual({ valid: false, index: 3 });
     expect(verifier.verify(hba(set[0] ?? '', '2001:db8:a:2:b1:7cac:8498:5618'))).toEqual({ valid: false, index: 1 });
+  });
+
+  it('S6-212 S6-213 the parameters may be those of another member, for the ULID as for what its key has signed', () => {
+    const verifier = new PeerVerifier(nodeCrypto);
+    expect(set.map((member) => verifier.ownsUlid(ip(member), hbaParameters))).toEqual([true, true, true]);
+    expect(verifier.ownsUlid(ip('2001:db8:a:4:8e6:78bf:5fe:f46d'), hbaParameters)).toBe(false);
+    const prefixes = ['2001:db8:a:1::', '2001:db8:a:2::'].map((text) => prefixOf(ip(text)));
+    const { publicKey } = signer;
+    const [one, two] = generateHbaSet({ crypto: nodeCrypto, random: seeded(5), prefixes, sec: 0, publicKey }).members;
+    if (one === undefined || two === undefined) throw new Error('two members');
+    const others = ['2001:db8:c:1::10'].map(ip);
+    const claim = {
+      ulid: one.address,
+      list: { generation: 7, locators: others.map((address) => ({ address, method: 2 })) },
+      signature: signLocators(signer, 7, others),
+    };
+    const parameters = encodeCgaParameters(two.parameters);
+    expect(verifier.ownsUlid(one.address, parameters)).toBe(true);
+    expect(verifier.verify({ ...claim, parameters })).toEqual({ valid: true });
+    expect(verifier.verify({ ...claim, parameters, ulid: ip('2001:db8:a:1::1') })).toEqual({ valid: false, index: 0 });
   });
 
   it('is not possible under parameters without a Multi-Prefix extension', () => {
