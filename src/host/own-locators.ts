@@ -17,14 +17,16 @@ export function ownLocators(locators: readonly HostLocator[], ulid: Address): Ow
   const usable = locators.filter((locator) => locator.parameters !== undefined && locator.state !== 'tentative');
   const own = usable.find((locator) => sameOctets(locator.address, ulid));
   const rest = usable.filter((locator) => locator !== own);
-  const first: OwnLocator = own === undefined ? { ...NOTHING_SPECIAL, address: ulid, broken: true } : ownLocator(own);
+  const method = usable[0]?.method ?? 'cga'; // that of a set whose key may be none
+  const first: OwnLocator =
+    own === undefined ? { ...NOTHING_SPECIAL, method, address: ulid, broken: true } : ownLocator(own);
   return [first, ...rest.map(ownLocator)];
 }
 
-const NOTHING_SPECIAL = { method: 'cga', broken: false, transient: false, priority: 1, weight: 0 } as const;
+const NOTHING_SPECIAL = { method: 'cga', broken: false, transient: false, priority: 0, weight: 0 } as const;
 
 function ownLocator(locator: HostLocator): OwnLocator {
-  const priority = locator.state === 'deprecated' ? DEPRECATED_PRIORITY : locator.backup === true ? BACKUP_PRIORITY : 1;
+  const priority = locator.state === 'deprecated' ? DEPRECATED_PRIORITY : locator.backup === true ? BACKUP_PRIORITY : 0;
   return {
     ...NOTHING_SPECIAL,
     address: locator.address,
