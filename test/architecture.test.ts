@@ -44,7 +44,7 @@ const LAYERS: Readonly<Record<string, { readonly sees: readonly string[]; readon
   },
 };
 
-const PURE = ['wire', 'crypto', 'cga', 'locators', 'reap', 'shim6', 'esp', 'hip', 'host', 'sim'];
+const PURE = ['wire', 'crypto', 'cga', 'locators', 'reap', 'shim6', 'esp', 'hip', 'host', 'sim', 'dissect'];
 const IMPURE_NAMES = new Set([
   ...['Date', 'Buffer', 'process', 'performance', 'require', 'globalThis'],
   ...['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask'],
