@@ -1,9 +1,10 @@
-import { isMulticast, isUnspecified } from '../wire/address.ts';
+import { isGlobalUnicast, isMulticast, isUnspecified } from '../wire/address.ts';
 import type { Instant } from '../wire/time.ts';
 import type { ContextMessage } from './context-io.ts';
 import { CRITICAL_OPTION, UNKNOWN_MESSAGE_TYPE } from './error-message.ts';
 import { parseShim6 } from './message-codec.ts';
 import type { ErrorMessage } from './messages.ts';
+import { ulidsOf } from './received.ts';
 import type { ReceivedPacket } from './received.ts';
 import type { Answer, Responder } from './responder.ts';
 
@@ -15,7 +16,8 @@ export type Admission = { readonly type: 'message'; readonly message: ContextMes
 
 /**
  * The checks that every control message has to pass first, RFC 5533 §12.3: addresses, length, checksum; unknown types and
- * unknown critical options are answered with an Error. There is no check of the hop limit.
+ * unknown critical options are answered with an Error; nobody gets a context for identifiers that cannot be a host's
+ * (§1.4: multicast). There is no check of the hop limit.
  */
 export function admit(packet: ReceivedPacket, responder: Responder, now: Instant): Admission {
   for (const address of [packet.source, packet.destination]) {
@@ -28,5 +30,9 @@ export function admit(packet: ReceivedPacket, responder: Responder, now: Instant
   if (message.type === 'Error') return { type: 'message', message };
   const critical = message.options.unknown?.find((option) => option.critical);
   if (critical !== undefined) return responder.error(CRITICAL_OPTION, critical.at, packet, now); // §5.15: and no more
+  if (message.type === 'I1' || message.type === 'I2' || message.type === 'I2bis') {
+    const { local, peer } = ulidsOf(message, packet);
+    if (!isGlobalUnicast(local) || !isGlobalUnicast(peer)) return { type: 'drop', reason: 'address' };
+  }
   return { type: 'message', message };
 }
