@@ -10,7 +10,8 @@
         "native/raw.c",
         "native/checksum.c",
         "native/netlink.c",
-        "native/packet.c"
+        "native/packet.c",
+        "native/notify.c"
       ],
       "cflags": ["-std=c11", "-Wall", "-Wextra", "-Werror", "-O3"],
       "defines": ["_GNU_SOURCE", "NAPI_VERSION=8"]

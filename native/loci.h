@@ -70,6 +70,9 @@ napi_value icmpv6_send(napi_env env, napi_callback_info call);
 napi_value capture_open(napi_env env, napi_callback_info call);
 napi_value capture_receive(napi_env env, napi_callback_info call);
 
+/* notify.c */
+napi_value notify_send(napi_env env, napi_callback_info call);
+
 /* checksum.c: sums are of words in network order as they lie in memory, so they need no swapping. */
 uint64_t checksum_add(const uint8_t *octets, size_t length, uint64_t sum);
 uint16_t checksum_fold(uint64_t sum);

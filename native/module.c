@@ -98,6 +98,7 @@ static const struct {
     {"netlinkOpen", netlink_open},
     {"netlinkExchange", netlink_exchange},
     {"netlinkReceive", netlink_receive},
+    {"notify", notify_send},
 };
 
 NAPI_MODULE_INIT() {

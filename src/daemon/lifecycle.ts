@@ -3,6 +3,7 @@ import { errorText, exitStatus, messageOf } from '../node/error.ts';
 import type { Config } from './config.ts';
 import { ControlServer } from './control.ts';
 import type { Log } from './log.ts';
+import type { ServiceManager } from './notify.ts';
 import type { Running } from './run.ts';
 
 /** An orderly end may take this long; then the process ends as it is. */
@@ -12,6 +13,7 @@ const CLOSE_WITHIN_MS = 5_000;
 export interface Life {
   readonly config: Config;
   readonly log: Log;
+  readonly manager: ServiceManager;
   run(config: Config, log: Log): Promise<Running>;
   /** The configuration file, read once more. */
   reread(): Config;
@@ -41,14 +43,17 @@ export async function live(life: Life): Promise<number> {
     running = await Promise.race([life.run(config, log), ending.failure]);
     server.serve(running.control);
     log.info({ controlSocket: config.controlSocket, profile: config.profile }, 'ready');
+    life.manager.ready();
     const signal = await Promise.race([ending.signal, ending.failure]);
     log.info({ signal }, 'ending');
+    life.manager.stopping();
     return (await closed(running, server, log)) ? 0 : 1;
   } catch (error) {
     if (running === undefined) {
       life.complain(errorText(error));
     } else {
       log.error({ reason: messageOf(error), stack: error instanceof Error ? error.stack : undefined }, 'broke down');
+      life.manager.stopping();
       await closed(running, server, log);
     }
     if (server !== undefined) await succeeds(() => life.cleanup(), log, 'could not clean up'); // else the machine is another daemon's
@@ -94,7 +99,8 @@ function watchEnding({ signals }: Life): Ending {
   };
 }
 
-function rereadInto(running: Running, { config, log, reread }: Life): void {
+function rereadInto(running: Running, { config, log, manager, reread }: Life): void {
+  manager.reloading();
   try {
     const next = reread();
     log.level = next.logLevel;
@@ -102,8 +108,10 @@ function rereadInto(running: Running, { config, log, reread }: Life): void {
     if (next.controlSocket !== config.controlSocket)
       log.warn({}, 'another control_socket is used from the next start on');
     log.info({ profile: next.profile }, 'read the configuration again');
+    manager.ready();
   } catch (error) {
     log.error({ reason: errorText(error) }, 'kept the old configuration');
+    manager.kept(errorText(error));
   }
 }
 

@@ -1,11 +1,12 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander';
+import { CommanderError } from 'commander';
 import { LociError, errorText, exitStatus } from '../node/error.ts';
 import { live } from './lifecycle.ts';
-import { DEFAULT_CONFIG_FILE, loadConfig } from './load.ts';
+import { loadConfig } from './load.ts';
 import { createLog } from './log.ts';
+import { ServiceManager } from './notify.ts';
 import { preflight, surroundings } from './preflight.ts';
-import { VERSION } from './version.ts';
+import { locidProgram } from './program.ts';
 
 interface Arguments {
   readonly config: string;
@@ -14,14 +15,7 @@ interface Arguments {
 
 /** `locid`; the exit status: 0 ended in order, 1 broke down, 2 could not start. */
 async function main(argv: readonly string[]): Promise<number> {
-  const program = new Command('locid')
-    .description('Keeps the connections of this IPv6 host alive when the path under them dies.')
-    .version(VERSION)
-    .option('--config <file>', 'configuration file', DEFAULT_CONFIG_FILE)
-    .option('--check', 'check the configuration file, and end')
-    .option('--foreground', 'stay in the foreground; locid always does')
-    .allowExcessArguments(false)
-    .exitOverride();
+  const program = locidProgram();
   try {
     program.parse(argv, { from: 'user' });
     const { config: file, check } = program.opts<Arguments>();
@@ -34,6 +28,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const status = await live({
       config,
       log,
+      manager: new ServiceManager(process.env, log),
       run,
       cleanup: removeLeftovers,
       reread: () => loadConfig(file),

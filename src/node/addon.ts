@@ -24,6 +24,7 @@ export interface Addon {
   netlinkOpen(protocol: number, groups: Uint8Array): number;
   netlinkExchange(fd: number, request: Uint8Array, first: number, count: number, answers: number): Uint8Array | number;
   netlinkReceive(fd: number): Uint8Array | number;
+  notify(address: Uint8Array, text: Uint8Array): number;
 }
 
 let loaded: Addon | undefined;

@@ -8,6 +8,7 @@ import { ControlServer } from '../../src/daemon/control.ts';
 import { live } from '../../src/daemon/lifecycle.ts';
 import type { Life } from '../../src/daemon/lifecycle.ts';
 import { parseConfig } from '../../src/daemon/load.ts';
+import { ServiceManager } from '../../src/daemon/notify.ts';
 import { preflight } from '../../src/daemon/preflight.ts';
 import { LociError } from '../../src/node/error.ts';
 import { fakeControl } from './fake-control.ts';
@@ -35,6 +36,7 @@ function life(changes: Partial<Life> = {}): Life {
   return {
     config,
     log,
+    manager: new ServiceManager({}, log),
     signals,
     run: () => {
       trace.push('run');
