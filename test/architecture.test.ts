@@ -21,7 +21,7 @@ const LAYERS: Readonly<Record<string, { readonly sees: readonly string[]; readon
   },
   daemon: {
     sees: ['wire', 'crypto', 'cga', 'locators', 'reap', 'shim6', 'esp', 'hip', 'host', 'node'],
-    packages: ['commander', 'ip-num', 'pino', 'smol-toml', 'zod'],
+    packages: ['commander', 'ip-num', 'pino', 'prom-client', 'smol-toml', 'zod'],
   },
   dissect: { sees: ['wire', 'crypto', 'cga', 'shim6', 'esp', 'hip'] },
   cli: {

@@ -9,6 +9,7 @@ export interface Config {
   readonly keyFile: string;
   readonly stateDirectory: string;
   readonly controlSocket: string;
+  readonly metricsSocket: string | undefined;
   readonly logLevel: LogLevel;
   readonly interfaces: InterfaceConfig;
   readonly tun: { readonly name: string };

@@ -1,8 +1,7 @@
-import { chmodSync, lstatSync, mkdirSync, statSync, unlinkSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
-import { dirname } from 'node:path';
-import { LociError, messageOf, systemCode } from '../node/error.ts';
+import { LociError, messageOf } from '../node/error.ts';
+import { claimSocket } from './local-socket.ts';
 import type { Log } from './log.ts';
 import { LINE_LIMIT, LineReader, parseRequest } from './protocol.ts';
 import type { Command, Control, Reply, Request, Results } from './protocol.ts';
@@ -31,17 +30,8 @@ export class ControlServer {
 
   /** Take the socket at `path`. A socket left behind by a dead daemon is replaced, a living daemon's is refused. */
   static async claim(path: string, log: Log): Promise<ControlServer> {
-    makeDirectory(dirname(path));
     const server = createServer();
-    try {
-      await bind(server, path);
-    } catch (cause) {
-      if (systemCode(cause) !== 'EADDRINUSE') {
-        throw new LociError('config', `cannot listen on the control socket ${path}: ${messageOf(cause)}`, { cause });
-      }
-      await removeStale(path);
-      await bind(server, path);
-    }
+    await claimSocket(server, { path, purpose: 'control socket', key: 'control_socket' });
     return new ControlServer(server, log);
   }
 
@@ -149,66 +139,4 @@ export class ControlServer {
     this.#dropped++;
     this.#log.warn({ dropped: this.#dropped }, 'dropped a control client that does not read');
   }
-}
-
-function makeDirectory(directory: string): void {
-  try {
-    mkdirSync(directory, { recursive: true, mode: 0o755 });
-  } catch (cause) {
-    const code = systemCode(cause) === 'EACCES' ? 'privilege' : 'config';
-    throw new LociError(code, `cannot make ${directory} for the control socket: ${messageOf(cause)}`, { cause });
-  }
-  const { mode } = statSync(directory);
-  const sticky = (mode & 0o1000) !== 0;
-  if ((mode & 0o022) !== 0 && !sticky) {
-    throw new LociError(
-      'config',
-      `others may write into ${directory}, where the control socket goes; run: chmod go-w ${directory}`,
-    );
-  }
-}
-
-/** Bound with a mask that lets nobody else in, even for a moment. */
-function bind(server: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    const mask = process.umask(0o177);
-    try {
-      server.listen(path, () => {
-        server.off('error', reject);
-        chmodSync(path, 0o600);
-        resolve();
-      });
-    } finally {
-      process.umask(mask);
-    }
-  });
-}
-
-async function removeStale(path: string): Promise<void> {
-  if (!lstatSync(path).isSocket()) {
-    throw new LociError('config', `${path} is no socket; remove it or set control_socket to another path`);
-  }
-  if (await answers(path)) {
-    throw new LociError(
-      'already-running',
-      `another locid answers at ${path}; stop it first, or set control_socket to another path`,
-    );
-  }
-  unlinkSync(path);
-}
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', (cause) => {
-      const code = systemCode(cause);
-      if (code === 'ECONNREFUSED' || code === 'ENOENT') resolve(false);
-      else reject(new LociError('config', `cannot tell who owns ${path}: ${cause.message}`, { cause }));
-    });
-  });
 }

@@ -26,6 +26,7 @@ import { identifierFor, identityOf } from './identity.ts';
 import { signerOf } from './keys.ts';
 import type { IdentityKey } from './keys.ts';
 import type { Log } from './log.ts';
+import { MetricsServer } from './metrics-server.ts';
 import { Policy } from './policy.ts';
 import type { Control } from './protocol.ts';
 import { KernelRouting, tunMtu } from './routing.ts';
@@ -53,7 +54,12 @@ export async function run(config: Config, log: Log): Promise<Running> {
   const key = await identityOf(config, log);
   const closers: (() => void)[] = [];
   try {
-    return new Daemon(config, log, key, closers);
+    const server =
+      config.metricsSocket === undefined ? undefined : await MetricsServer.claim(config.metricsSocket, log);
+    if (server !== undefined) closers.push(() => void server.close());
+    const daemon = new Daemon(config, log, key, closers);
+    if (server !== undefined) await daemon.measure(server);
+    return daemon;
   } catch (error) {
     for (const close of closers.reverse()) close();
     throw error;
@@ -177,6 +183,16 @@ class Daemon implements Running {
     });
   }
 
+  /** Let metrics be read. Without this nothing is counted for them, and their library is not loaded. */
+  async measure(server: MetricsServer): Promise<void> {
+    const { Metrics } = await import('./metrics.ts');
+    const metrics = new Metrics({ host: this.#host, shell: this.#shell });
+    this.#view.subscribe((event) => {
+      metrics.count(event);
+    });
+    server.serve(metrics);
+  }
+
   reload(config: Config): void {
     this.#policy = new Policy(config.policy);
     this.#host.configure(settingsOf(config));
@@ -260,7 +276,8 @@ class Daemon implements Running {
   }
 }
 
-function numbersOf({ interception }: Config): InterceptionNumbers {
+/** The numbers of a configuration, as interception takes them. */
+export function numbersOf({ interception }: Config): InterceptionNumbers {
   return {
     ...DEFAULT_NUMBERS,
     divertPreference: interception.ownPreference,

@@ -53,6 +53,9 @@ const file = z.strictObject({
     ),
   state_directory: path.default('/var/lib/loci').describe('What must survive a restart.'),
   control_socket: socketPath.default('/run/loci/control.sock').describe('Where loci asks; mode 0600.'),
+  metrics_socket: socketPath
+    .optional()
+    .describe('Where metrics are read, by HTTP in the form of OpenMetrics; mode 0600. Default: nowhere.'),
   log_level: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'], {
       error: 'must be "debug", "info", "warn", "error" or "silent"',
@@ -182,6 +185,7 @@ export function configOf(values: unknown): { readonly config: Config } | { reado
       keyFile: top.key_file ?? `${top.state_directory}/key.json`,
       stateDirectory: top.state_directory,
       controlSocket: top.control_socket,
+      metricsSocket: top.metrics_socket,
       logLevel: top.log_level,
       interfaces,
       tun,

@@ -68,6 +68,11 @@ export class Shell {
     rawOut: 0,
     sendErrors: 0,
   };
+  /** Shim6 control messages by type number. */
+  readonly control: { readonly in: Float64Array; readonly out: Float64Array } = {
+    in: new Float64Array(0x80),
+    out: new Float64Array(0x80),
+  };
   readonly lag: { last: number; max: number } = { last: 0, max: 0 };
 
   /** `mtu`: the largest packet that a locator's link can bring. */
@@ -132,6 +137,7 @@ export class Shell {
       if (count === 0) break;
       this.packets.rawIn += count;
       const ready = this.#host.fastPath.inbound(this.#fromWire, count, (packet) => {
+        tally(this.control.in, packet.octets);
         this.#perform(this.#host.handle({ type: 'control', packet }, this.#ports.now()));
       });
       carried += ready;
@@ -238,7 +244,8 @@ export class Shell {
     meta[LENGTH] = 40 + octets.length;
     meta[SOCKET] = this.#ports.sender.descriptor(source);
     this.#ports.sender.send(this.#control, 1);
-    if ((meta[ERROR] ?? 0) !== 0) this.packets.sendErrors++;
+    if ((meta[ERROR] ?? 0) === 0) tally(this.control.out, octets);
+    else this.packets.sendErrors++;
   }
 
   /** A packet for a program, as if it had come in. */
@@ -278,6 +285,12 @@ export class Shell {
       if (PATH_ERRORS.has(name)) this.input({ type: 'send-error', pair, error: name });
     }
   }
+}
+
+/** Adds one to the type of a control message, RFC 5533 §5.3. Payload that found no context (P bit set) is none. */
+function tally(types: Float64Array, octets: Uint8Array): void {
+  const type = octets[2] ?? 0xff;
+  if (type < types.length) types[type] = (types[type] ?? 0) + 1;
 }
 
 /** Errors that speak of the path, not of a full queue or a packet's size. */
