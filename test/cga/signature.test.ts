@@ -66,7 +66,7 @@ describe('keys that can sign for locators', () => {
 
   const locators = [ip('2001:db8:c:1::10')];
 
-  it('S6-219 refuses RSA keys below 1024 bits', () => {
+  it('S6-062 S6-219 refuses RSA keys below 1024 bits', () => {
     const cga = generateCga({
       crypto: nodeCrypto,
       random: systemRandom,

@@ -71,7 +71,7 @@ describe.skipIf(!CAN_BUILD_NETWORKS)('the locator monitor', { timeout: 60_000 },
     });
   });
 
-  it('reports carrier loss at once, and keeps the address', async () => {
+  it('S6-157 S6-161 reports carrier loss at once, and keeps the address', async () => {
     const ms = await after(
       () => router.run('ip link set eth0 down'),
       (locators) => locators.some((l) => l.address === '2001:db8:1::a' && !l.linkUp),
@@ -89,7 +89,7 @@ describe.skipIf(!CAN_BUILD_NETWORKS)('the locator monitor', { timeout: 60_000 },
     expect(ms).toBeLessThan(250);
   });
 
-  it('reports a deleted address, and a new one from tentative to preferred', async () => {
+  it('S6-154 S6-161 reports a deleted address, and a new one from tentative to preferred', async () => {
     await after(
       () => host.run('ip addr del 2001:db8:1::a/64 dev eth0'),
       (locators) => locators.length === 0,
@@ -101,7 +101,7 @@ describe.skipIf(!CAN_BUILD_NETWORKS)('the locator monitor', { timeout: 60_000 },
     await eventually('preferred', only, (locator) => locator.state === 'preferred');
   });
 
-  it('reports deprecation with the lifetimes that remain', async () => {
+  it('S6-154 reports deprecation with the lifetimes that remain', async () => {
     await after(
       () => host.run('ip addr change 2001:db8:1::a/64 dev eth0 valid_lft 300 preferred_lft 0'),
       (locators) => locators.some((l) => l.state === 'deprecated'),
@@ -120,7 +120,7 @@ describe.skipIf(!CAN_BUILD_NETWORKS)('the locator monitor', { timeout: 60_000 },
     );
   });
 
-  it('follows the default route: replaced, better by metric, gone, of several next hops', async () => {
+  it('S6-154 follows the default route: replaced, better by metric, gone, of several next hops', async () => {
     const gateway = async (): Promise<string | undefined> => (await only()).gateway;
     host.run('ip -6 route replace default via 2001:db8:1::2 dev eth0');
     await eventually('the new gateway', gateway, (g) => g === '2001:db8:1::2');
