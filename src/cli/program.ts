@@ -3,10 +3,12 @@ import { LociError, errorDocument, errorText, exitStatus } from '../node/error.t
 import { registerCga } from './cga.ts';
 import { registerCleanup } from './cleanup.ts';
 import { registerConfig } from './config.ts';
+import { registerDoctor } from './doctor.ts';
 import { registerKeygen } from './keygen.ts';
 import { registerOnline } from './online.ts';
 import type { Terminal } from './terminal.ts';
 import { registerVersion } from './version.ts';
+import { registerWhy } from './why.ts';
 
 /** The command line of `loci`, writing to `terminal`. */
 export function lociProgram(terminal: Terminal): Command {
@@ -22,6 +24,8 @@ export function lociProgram(terminal: Terminal): Command {
       writeErr: () => undefined, // told once, below
     });
   registerOnline(program, terminal);
+  registerDoctor(program, terminal);
+  registerWhy(program, terminal);
   registerConfig(program, terminal);
   registerCleanup(program, terminal);
   registerKeygen(program);

@@ -18,10 +18,9 @@ export function surroundings(): Surroundings {
 
 /** Throws a `LociError` with the remedy when the daemon cannot work here, before it has changed anything. */
 export function preflight({ processStatus, tunDevice }: Surroundings): void {
-  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(processStatus)?.[1] ?? '0'}`);
-  const missing = Object.entries(NEEDED).filter(([, bit]) => ((effective >> bit) & 1n) === 0n);
+  const missing = missingCapabilities(processStatus);
   if (missing.length > 0) {
-    const names = missing.map(([name]) => name).join(' and ');
+    const names = missing.join(' and ');
     throw new LociError('privilege', `locid lacks ${names}; run it as root, or give its service these capabilities`);
   }
   try {
@@ -33,4 +32,12 @@ export function preflight({ processStatus, tunDevice }: Surroundings): void {
         : 'may not be opened; run locid as root, or let it into the group of the device';
     throw new LociError('device', `${tunDevice} ${remedy}`, { cause });
   }
+}
+
+/** Names of the capabilities that are needed and not effective, from the text of /proc/self/status. */
+export function missingCapabilities(processStatus: string): string[] {
+  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(processStatus)?.[1] ?? '0'}`);
+  return Object.entries(NEEDED)
+    .filter(([, bit]) => ((effective >> bit) & 1n) === 0n)
+    .map(([name]) => name);
 }

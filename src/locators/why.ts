@@ -1,5 +1,5 @@
 import type { Address } from '../wire/address.ts';
-import { destinationRules, orderDestinations } from './destination-order.ts';
+import { destinationRules } from './destination-order.ts';
 import type { OrderedDestination } from './destination-order.ts';
 import type { LocatorPair } from './pair.ts';
 import { pairRules, rankedCandidates, unfitness } from './rank.ts';
@@ -35,14 +35,13 @@ export function explainSources(
   ];
 }
 
-/** Destinations, best first, each with the rule of RFC 6724 §6 by which it lost to the one before it. */
+/** Destinations with their sources, best first, each with the rule of RFC 6724 §6 by which it lost to the one before it. */
 export function explainDestinations(
-  destinations: readonly Address[],
-  candidates: readonly SourceCandidate[],
+  destinations: readonly OrderedDestination[],
   policy: SelectionPolicy = {},
 ): Explained<OrderedDestination>[] {
   const rules = destinationRules(policy);
-  const ordered = orderDestinations(destinations, candidates, policy);
+  const ordered = [...destinations].sort((a, b) => compareBy(rules, a, b)); // rule 10: sorting is stable
   return ordered.map((destination, i) => ({
     ...destination,
     ...defeat(rules, destination, ordered[i - 1], { rule: '10', text: 'no rule decides; it was named later' }),

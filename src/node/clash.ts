@@ -10,12 +10,17 @@ import { PROTOCOL } from './own-mark.ts';
 
 /** Throws one `LociError` `clash` that names every preference, table and mark that others use already. */
 export function refuseClashes(route: NetlinkExchange, numbers: InterceptionNumbers): void {
-  const clashes = [...new Set([...ruleClashes(route, numbers), ...routeClashes(route, numbers)])];
+  const clashes = clashesOf(route, numbers);
   if (clashes.length === 0) return;
   throw new LociError(
     'clash',
     `others use what interception wants: ${clashes.join('; ')}; choose other numbers under [interception] or remove them`,
   );
+}
+
+/** Every preference, table and mark that others use already, one sentence each. */
+export function clashesOf(route: NetlinkExchange, numbers: InterceptionNumbers): string[] {
+  return [...new Set([...ruleClashes(route, numbers), ...routeClashes(route, numbers)])];
 }
 
 function* ruleClashes(route: NetlinkExchange, numbers: InterceptionNumbers): Generator<string> {

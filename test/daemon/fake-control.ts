@@ -17,8 +17,8 @@ const CONTEXT: ContextSnapshot = {
   diverted: true,
   localLocators: [ULIDS[0], PAIR[0]],
   peerLocators: [
-    { address: ULIDS[1], method: 'ulid', probed: true, broken: true },
-    { address: PAIR[1], method: 'hba', probed: true, broken: false },
+    { address: ULIDS[1], method: 'ulid', probed: true, broken: true, priority: 1, weight: 0 },
+    { address: PAIR[1], method: 'hba', probed: true, broken: false, priority: 1, weight: 0 },
   ],
   sentAgoMs: 12,
   heardAgoMs: null,

@@ -74,9 +74,12 @@ describe('the explanation of a source (RFC 6724 §5)', () => {
 
 describe('the explanation of an order of destinations (RFC 6724 §6)', () => {
   it('compares each with the one before it', () => {
-    const candidates = [{ address: address('2001:db8:1::1') }];
-    const named = ['2001:db8:ffff::1', '2001:db8:1::9', 'fd00::1', '2001:db8:ffff::1'].map(address);
-    const explained = explainDestinations(named, candidates);
+    const source = { address: address('2001:db8:1::1') };
+    const named = ['2001:db8:ffff::1', '2001:db8:1::9', 'fd00::1', '2001:db8:ffff::1'].map((text) => ({
+      address: address(text),
+      source,
+    }));
+    const explained = explainDestinations(named);
     expect(explained.map(({ address: a, lostBy }) => [formatAddress(a), lostBy?.rule])).toEqual([
       ['2001:db8:1::9', undefined],
       ['2001:db8:ffff::1', '9'],
@@ -86,8 +89,12 @@ describe('the explanation of an order of destinations (RFC 6724 §6)', () => {
   });
 
   it('puts what has no source last by rule 1', () => {
-    const explained = explainDestinations([address('2001:db8::1')], []);
-    expect(explained).toEqual([{ address: address('2001:db8::1'), source: undefined }]);
+    const source = { address: address('fd00::1') };
+    const without = { address: address('2001:db8::1'), source: undefined };
+    expect(explainDestinations([without, { address: address('2001:db8::2'), source }])).toEqual([
+      { address: address('2001:db8::2'), source },
+      { ...without, lostBy: { rule: '1', text: 'it cannot be reached' } },
+    ]);
   });
 });
 

@@ -200,3 +200,11 @@ export function listRoutes(): Uint8Array {
   fixed[0] = AF_INET6;
   return request(RTM_GETROUTE, NLM_F_DUMP, fixed);
 }
+
+/** Ask which route packets to `destination` take, and with which source, as `ip -6 route get` does. */
+export function lookUpRoute(destination: Address): Uint8Array {
+  const fixed = new Uint8Array(FIXED_LENGTH);
+  fixed[0] = AF_INET6;
+  fixed[1] = 128;
+  return request(RTM_GETROUTE, NLM_F_ACK, fixed, attribute(RTA_DST, destination));
+}

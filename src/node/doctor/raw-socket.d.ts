@@ -8,6 +8,8 @@ declare module 'raw-socket' {
       address: string,
       after: (error: Error | null, bytes: number) => void,
     ): this;
+    setOption(level: number, option: number, value: number): void;
+    setOption(level: number, option: number, value: Buffer, length: number): void;
     close(): this;
   }
   export function createSocket(options: { addressFamily: number; protocol: number; bufferSize?: number }): RawSocket;
