@@ -1,17 +1,19 @@
 import { samePair } from '../locators/pair.ts';
 import type { LocatorPair } from '../locators/pair.ts';
-import { rankPairs } from '../locators/rank.ts';
-import type { Reap } from '../reap/reap.ts';
 import type { ReapEffect, ReapInput } from '../reap/input.ts';
+import type { ReapState } from '../reap/probe.ts';
 import type { Context } from '../shim6/context.ts';
+import type { ContextMemory } from '../shim6/context-memory.ts';
 import type { ContextEffect, ContextInput, OwnLocator, PeerFacts, PeerLocator } from '../shim6/context-io.ts';
 import { pairBack } from '../shim6/received.ts';
 import type { ContextTag } from '../shim6/tag.ts';
-import { addressKey, formatAddress, sameOctets } from '../wire/address.ts';
+import { formatAddress, sameOctets } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
 import { NEVER } from '../wire/time.ts';
 import type { Instant } from '../wire/time.ts';
 import type { Scheduled } from './deadlines.ts';
+import type { Agreement, Detected } from './detector.ts';
+import { Detector } from './detector.ts';
 import type { HostEvent, PairText } from './events.ts';
 import type { Flow } from './fast-path.ts';
 import { LINGER_MS } from './host-io.ts';
@@ -19,19 +21,21 @@ import type { HostEffect, HostLocator, Profile } from './host-io.ts';
 import { NOWHERE } from './indexed.ts';
 import type { Indexed } from './indexed.ts';
 import type { Paths } from './paths.ts';
+import type { Sharing } from './sharing.ts';
 
 /** What a context needs from the host around it. */
 export interface Surroundings {
-  locators(): readonly HostLocator[];
-  /** A Reap machine for what both ends agreed on. */
-  reap(pair: LocatorPair, peer: PeerFacts, now: Instant): { readonly machine: Reap; readonly profile: Profile };
+  readonly locators: () => readonly HostLocator[];
+  /** What both ends agreed on about detection. */
+  readonly agreement: (peer: PeerFacts) => Agreement;
+  /** Names the host behind the identifier of a context: by its key, if that is known. */
+  readonly peerKey: (context: HostContext) => string;
+  readonly sharing: Sharing;
   readonly paths: Paths;
   /** Without a packet for so long it is forgotten, RFC 5533 §9. */
   idleMs(): number;
   /** It changed: its deadline, its current pair, its tags. */
   touched(context: HostContext): void;
-  /** One probe more within the budget of the host? */
-  mayProbe(now: Instant): boolean;
   /** CT(peer) or Ls(peer) changed: look for confusion, RFC 5533 §7.15. */
   changed(context: HostContext, now: Instant, out: HostEffect[]): void;
   /** Nothing is left of it. */
@@ -40,7 +44,7 @@ export interface Surroundings {
 }
 
 /** One context with its REAP machine and its flow: turns the effects of each into the inputs of the other. */
-export class HostContext implements Scheduled {
+export class HostContext implements Scheduled, Detected {
   readonly ulids: LocatorPair;
   readonly forkedInstanceId = 0;
   readonly context: Context;
@@ -49,11 +53,9 @@ export class HostContext implements Scheduled {
   place = -1;
   indexed: Indexed = NOWHERE;
   readonly #surroundings: Surroundings;
-  #reap: Reap | undefined;
-  #profile: Profile = 'rfc';
+  #detector: Detector | undefined;
   #peer: readonly PeerLocator[] = [];
   #acknowledged: readonly Address[];
-  #probed = new Set<string>();
   #incoming: LocatorPair;
   #chosenBecause = '';
   #diverted = false;
@@ -83,12 +85,25 @@ export class HostContext implements Scheduled {
     return this.#peer;
   }
 
-  get reap(): Reap | undefined {
-    return this.#reap;
+  /** `undefined` before it was established. */
+  get reap(): ReapState | undefined {
+    return this.#detector?.state;
   }
 
   get profile(): Profile {
-    return this.#profile;
+    return this.#detector?.profile ?? 'rfc';
+  }
+
+  get current(): LocatorPair {
+    return this.flow.pair;
+  }
+
+  get incoming(): LocatorPair {
+    return this.#incoming;
+  }
+
+  get isStanding(): boolean {
+    return this.context.state === 'ESTABLISHED';
   }
 
   get diverted(): boolean {
@@ -119,11 +134,11 @@ export class HostContext implements Scheduled {
   }
 
   isProbed(locator: Address): boolean {
-    return this.#probed.has(addressKey(locator));
+    return this.#detector?.isPresent(locator) === true;
   }
 
   get deadline(): Instant {
-    return Math.min(this.context.deadline, this.#reap?.deadline ?? NEVER, this.#lingerUntil, this.#unusedAt);
+    return Math.min(this.context.deadline, this.#detector?.deadline ?? NEVER, this.#lingerUntil, this.#unusedAt);
   }
 
   get #unusedAt(): Instant {
@@ -132,7 +147,7 @@ export class HostContext implements Scheduled {
 
   tick(now: Instant, out: HostEffect[]): void {
     if (now >= this.context.deadline) this.tell({ type: 'tick' }, now, out);
-    if (this.#reap !== undefined && now >= this.#reap.deadline) this.tellReap({ type: 'tick' }, now, out);
+    this.#detector?.tick(now, out);
     if (now >= this.#lingerUntil) this.#stopDiverting(now, out);
     if (now >= this.#unusedAt) this.tell({ type: 'discard', reason: 'unused' }, now, out);
   }
@@ -146,18 +161,20 @@ export class HostContext implements Scheduled {
     if (heardOn === undefined) return;
     this.#heardAt = now;
     this.#surroundings.paths.heard(heardOn, now);
-    if (!samePair(heardOn, this.#incoming)) {
-      this.#incoming = heardOn;
+    const isNew = !samePair(heardOn, this.#incoming);
+    if (isNew) {
       out.push(this.#event(now, { event: 'arrived', pair: pairText(heardOn) }));
     }
     if (!samePair(heardOn, this.ulids)) this.#divert(now, out); // strict reverse-path filters want both ways alike
-    this.tellReap({ type: 'payload-received', pair: heardOn }, now, out);
+    this.#detector?.heard(heardOn, 'payload-received', now, out);
+    if (isNew) this.#incoming = heardOn;
+    this.#surroundings.touched(this);
   }
 
   /** The locators of this host changed. REAP comes first: signing a new list for the peer takes its time. */
   locatorsChanged(now: Instant, out: HostEffect[]): void {
-    this.#offerCandidates(now, out);
-    const current = this.#reap?.pair ?? this.ulids;
+    this.#detector?.offerCandidates(now, out);
+    const { current } = this;
     const local = this.#locator(current.local);
     if (local?.operational !== true) this.tellReap({ type: 'pair-dead', cause: 'address-lost' }, now, out);
     else if (local.state === 'deprecated') this.tellReap({ type: 'deprecate', pair: current }, now, out);
@@ -173,6 +190,13 @@ export class HostContext implements Scheduled {
     if (samePair(pair, this.flow.pair)) this.flow.mtu = mtu;
   }
 
+  /** Go on with what another process remembered of this context. */
+  resume(memory: ContextMemory, now: Instant, out: HostEffect[]): void {
+    for (const effect of this.context.resume(memory, now)) this.#perform(effect, memory.pair, now, out);
+    this.#detector?.present(memory.pair.peer); // it was in use there
+    this.#surroundings.touched(this);
+  }
+
   tell(input: ContextInput, now: Instant, out: HostEffect[]): void {
     const on = input.type === 'message' ? pairBack(input.packet) : this.#incoming;
     for (const effect of this.context.handle(input, now)) this.#perform(effect, on, now, out);
@@ -180,7 +204,7 @@ export class HostContext implements Scheduled {
   }
 
   tellReap(input: ReapInput, now: Instant, out: HostEffect[]): void {
-    for (const effect of this.#reap?.handle(input, now) ?? []) this.#performReap(effect, now, out);
+    this.#detector?.tell(input, now, out);
     this.#surroundings.touched(this);
   }
 
@@ -194,8 +218,7 @@ export class HostContext implements Scheduled {
       case 'state':
         this.flow.delivers = effect.to === 'ESTABLISHED' || effect.to === 'I2BIS-SENT';
         this.flow.tagPeer = this.flow.delivers ? this.context.tagPeer : undefined;
-        if (effect.to === 'ESTABLISHED') this.tellReap({ type: 'thaw' }, now, out);
-        else this.tellReap({ type: 'freeze' }, now, out);
+        this.#detector?.setFrozen(effect.to !== 'ESTABLISHED', now, out);
         if (effect.to !== 'IDLE') out.push(this.#event(now, { event: 'state', state: effect.to })); // `discarded` says why
         return;
       case 'established':
@@ -213,16 +236,16 @@ export class HostContext implements Scheduled {
         this.tellReap({ type: 'pair-dead', cause: 'peer-broken' }, now, out);
         return;
       case 'keepalive-timeout':
-        this.tellReap({ type: 'peer-timeout', keepaliveTimeoutMs: effect.seconds * 1000 }, now, out);
+        this.#detector?.setKeepaliveTimeout(effect.seconds * 1000, now, out);
         return;
       case 'own-locators-acknowledged':
         this.#acknowledged = effect.locators;
-        this.#offerCandidates(now, out);
+        this.#detector?.offerCandidates(now, out);
         return;
       case 'keepalive-received':
         this.#heardAt = now;
         this.#surroundings.paths.heard(on, now);
-        this.tellReap({ type: 'keepalive-received', pair: on }, now, out);
+        this.#detector?.heard(on, 'keepalive-received', now, out);
         return;
       case 'probe-received':
         this.tellReap({ type: 'probe-received', pair: on, probe: effect.probe }, now, out);
@@ -235,6 +258,8 @@ export class HostContext implements Scheduled {
         return;
       case 'discarded':
         this.#stopDiverting(now, out);
+        this.#detector?.close();
+        this.#detector = undefined;
         out.push({ type: 'unwatch', ulids: this.ulids }, { type: 'peer', ulids: this.ulids, locators: [] });
         out.push(this.#event(now, { event: 'state', state: 'IDLE', reason: effect.reason }));
         this.#surroundings.gone(this, out);
@@ -247,15 +272,13 @@ export class HostContext implements Scheduled {
     }
   }
 
-  #performReap(effect: ReapEffect, now: Instant, out: HostEffect[]): void {
+  performed(effect: ReapEffect, now: Instant, out: HostEffect[]): void {
     switch (effect.type) {
       case 'send-keepalive':
         this.#transmit(effect.pair, this.context.keepalive(), out);
         return;
       case 'send-probe':
-        if (this.#surroundings.mayProbe(now))
-          this.#transmit(effect.pair, this.context.probe(effect.probe, effect.probe.pathTest), out);
-        else this.#surroundings.dropped('probe-budget');
+        this.#transmit(effect.pair, this.context.probe(effect.probe, effect.probe.pathTest), out);
         return;
       case 'selected':
         this.#chosenBecause = effect.why;
@@ -273,11 +296,9 @@ export class HostContext implements Scheduled {
             why: effect.why,
           }),
         );
-        this.#offerCandidates(now, out); // the order depends on the pair in use
         return;
       case 'confirmed':
         this.#surroundings.paths.confirmed(effect.pair, effect.rttMs, now);
-        this.#probed.add(addressKey(effect.pair.peer));
         out.push(this.#event(now, { event: 'confirmed', pair: pairText(effect.pair), rttMs: effect.rttMs }));
         return;
       case 'state':
@@ -291,6 +312,8 @@ export class HostContext implements Scheduled {
         this.#surroundings.paths.cleared(effect.pair);
         out.push(this.#event(now, { event: 'false-alarm', pair: pairText(effect.pair) }));
         return;
+      case 'concluded':
+        return;
     }
   }
 
@@ -298,16 +321,15 @@ export class HostContext implements Scheduled {
   #established(peer: PeerFacts, pair: LocatorPair, now: Instant, out: HostEffect[]): void {
     this.flow.tagPeer = peer.contextTag;
     this.flow.delivers = true;
-    if (this.#reap === undefined) {
-      this.flow.pair = pair;
-      if (!samePair(pair, this.ulids)) this.#divert(now, out);
-      const { machine, profile } = this.#surroundings.reap(this.flow.pair, peer, now);
-      this.#reap = machine;
-      this.#profile = profile;
+    if (this.#detector === undefined) {
+      this.flow.pair = samePair(pair, this.ulids) ? this.ulids : pair;
+      if (this.flow.pair !== this.ulids) this.#divert(now, out);
+      const { agreement, peerKey, sharing, locators } = this.#surroundings;
+      this.#detector = new Detector(this, agreement(peer), peerKey(this), sharing, locators);
       out.push({ type: 'watch', ulids: this.ulids });
     }
     if (peer.keepaliveTimeoutSeconds !== undefined) {
-      this.tellReap({ type: 'peer-timeout', keepaliveTimeoutMs: peer.keepaliveTimeoutSeconds * 1000 }, now, out);
+      this.#detector.setKeepaliveTimeout(peer.keepaliveTimeoutSeconds * 1000, now, out);
     }
     this.#setPeer(peer.locators, now, out);
     this.#surroundings.changed(this, now, out);
@@ -316,22 +338,7 @@ export class HostContext implements Scheduled {
   #setPeer(locators: readonly PeerLocator[], now: Instant, out: HostEffect[]): void {
     this.#peer = locators;
     out.push({ type: 'peer', ulids: this.ulids, locators: locators.map((locator) => locator.address) });
-    this.#offerCandidates(now, out);
-  }
-
-  /** RFC 5534 §4.2: what REAP may try, best first; and where it should go back to. */
-  #offerCandidates(now: Instant, out: HostEffect[]): void {
-    if (this.#reap === undefined) return;
-    const own = this.#surroundings
-      .locators()
-      .filter((locator) => this.#acknowledged.some((known) => sameOctets(known, locator.address)));
-    const peer = this.#peer.map((locator) => ({ ...locator, verified: true }));
-    const pairs = rankPairs({ own, peer, current: this.#reap.pair });
-    this.tellReap({ type: 'candidates', pairs }, now, out);
-    const local = this.#locator(this.ulids.local);
-    const remote = this.#peer.find((locator) => sameOctets(locator.address, this.ulids.peer));
-    const ulidsUsable = local?.operational === true && local.state === 'preferred' && remote?.broken === false;
-    this.tellReap({ type: 'prefer', pair: ulidsUsable ? this.ulids : undefined }, now, out);
+    this.#detector?.setPeer(this.#surroundings.peerKey(this), now, out);
   }
 
   #locator(address: Address): HostLocator | undefined {

@@ -2,13 +2,13 @@ import type { Crypto, Random, Signer } from '../crypto/ports.ts';
 import type { LocatorPair } from '../locators/pair.ts';
 import { admit } from '../shim6/admit.ts';
 import { Context } from '../shim6/context.ts';
+import type { ContextMemory } from '../shim6/context-memory.ts';
 import type { ContextMessage, OwnLocator } from '../shim6/context-io.ts';
 import type { ErrorMessage, I2, I2bis } from '../shim6/messages.ts';
 import { OwnLists } from '../shim6/own-lists.ts';
 import { isPayloadHeader, parsePayloadHeader } from '../shim6/payload-header.ts';
 import { parseQuoted } from '../shim6/quoted.ts';
 import type { QuotedPacket } from '../shim6/quoted.ts';
-import { TokenBucket } from '../shim6/rate-limit.ts';
 import { ulidsOf } from '../shim6/received.ts';
 import type { ReceivedPacket } from '../shim6/received.ts';
 import { Responder } from '../shim6/responder.ts';
@@ -21,7 +21,7 @@ import { NEVER } from '../wire/time.ts';
 import type { Instant } from '../wire/time.ts';
 import { Contexts } from './contexts.ts';
 import { Deadlines } from './deadlines.ts';
-import { detectionOf, reapFor } from './detection.ts';
+import { Agreements, detectionOf } from './detection.ts';
 import { FastPath } from './fast-path.ts';
 import type { Aside } from './fast-path.ts';
 import { HostContext } from './host-context.ts';
@@ -29,6 +29,8 @@ import type { Surroundings } from './host-context.ts';
 import type { HostEffect, HostInput, HostLocator, HostSettings } from './host-io.ts';
 import { IcmpErrors } from './icmp-errors.ts';
 import { Paths } from './paths.ts';
+import { PeerKeys } from './peer-keys.ts';
+import { Sharing } from './sharing.ts';
 import { locatorEvents, ownLocators } from './own-locators.ts';
 
 /** While a context is in use its traffic is looked at about this often. */
@@ -58,7 +60,8 @@ export class Host {
   readonly #verifier: PeerVerifier;
   readonly #lists: OwnLists;
   readonly #deadlines = new Deadlines<HostContext>();
-  readonly #probes: TokenBucket;
+  readonly #sharing: Sharing;
+  #agreements: Agreements;
   readonly #errors: IcmpErrors;
   readonly #drops = new Map<string, number>();
   #locators: readonly HostLocator[] = [];
@@ -73,7 +76,9 @@ export class Host {
     this.#responder = new Responder({ crypto, random, detectionMs: detectionOf(settings) });
     this.#verifier = new PeerVerifier(crypto);
     this.#lists = new OwnLists(random, signer);
-    this.#probes = new TokenBucket({ perSecond: settings.probeBudget, burst: settings.probeBudget }, now);
+    this.#sharing = new Sharing(settings.probeBudget, () => this.#locators, now);
+    this.#agreements = new Agreements(settings, random);
+    const keys = new PeerKeys(crypto);
     this.#errors = new IcmpErrors({
       quoting: (quoted) => this.#quoting(quoted),
       hint: (pair, at, out) => this.#hint('icmp', pair, at, out),
@@ -83,10 +88,11 @@ export class Host {
     this.#surroundings = {
       locators: () => this.#locators,
       paths: this.paths,
-      reap: (pair, peer, at) => reapFor(pair, peer, this.#configuration.settings, random, at),
+      agreement: (peer) => this.#agreements.with(peer),
+      peerKey: ({ context, ulids }) => keys.of(context.peerParameters, ulids.peer),
+      sharing: this.#sharing,
       idleMs: () => this.#configuration.settings.idleMs,
       touched: (context) => this.#touched(context),
-      mayProbe: (at) => this.#probes.take(at),
       changed: (context, at, out) => this.#resolveConfusion(context, at, out),
       gone: (context) => this.#forget(context),
       dropped: (reason) => this.#drop(reason),
@@ -104,13 +110,28 @@ export class Host {
 
   /** When `tick` is next due. Calling early is harmless. */
   get deadline(): Instant {
-    return Math.min(this.#announceAt, this.#deadlines.first, this.#errors.deadline);
+    return Math.min(this.#announceAt, this.#deadlines.first, this.#sharing.deadline, this.#errors.deadline);
   }
 
   /** New settings: contexts that stand keep theirs, except for the time after which they are forgotten. */
   configure(settings: HostSettings): void {
     this.#configuration = { ...this.#configuration, settings };
+    this.#agreements = new Agreements(settings, this.#configuration.random);
     for (const context of this.contexts) this.#deadlines.update(context);
+  }
+
+  /** The contexts that another process could go on with, see `resume`. */
+  remember(): ContextMemory[] {
+    return [...this.contexts].flatMap(({ context }) => context.remember() ?? []);
+  }
+
+  /** Goes on with a context of another process of this host, unless there is one for these ULIDs or with this tag by now. */
+  resume(memory: ContextMemory, now: Instant): HostEffect[] {
+    const out: HostEffect[] = [];
+    const { ulids, forkedInstanceId, tag, parameters } = memory;
+    if (this.contexts.of(ulids, forkedInstanceId) !== undefined || this.contexts.tagged(tag) !== undefined) return out;
+    this.#add(ulids, tag, parameters, now).resume(memory, now, out);
+    return out;
   }
 
   handle(input: HostInput, now: Instant): HostEffect[] {
@@ -146,6 +167,7 @@ export class Host {
       case 'tick':
         if (now >= this.#announceAt) this.#announce(now, out);
         this.#errors.tick(now, out);
+        this.#sharing.tick(now, out);
         for (const context of this.#deadlines.take(now)) {
           context.tick(now, out);
           this.#touched(context);
@@ -281,9 +303,15 @@ export class Host {
   }
 
   #create(ulids: LocatorPair, now: Instant, taken?: ContextTag): HostContext {
-    const { random, settings } = this.#configuration;
+    const { random } = this.#configuration;
     let tag = randomTag(random);
     while (this.contexts.tagged(tag) !== undefined || tag === taken) tag = randomTag(random); // RFC 5533 §7.1
+    const own = this.#locators.find((locator) => sameOctets(locator.address, ulids.local));
+    return this.#add(ulids, tag, own?.parameters, now);
+  }
+
+  #add(ulids: LocatorPair, tag: ContextTag, parameters: Uint8Array | undefined, now: Instant): HostContext {
+    const { random, settings } = this.#configuration;
     const machine = new Context({
       ulids,
       forkedInstanceId: 0,
@@ -292,7 +320,7 @@ export class Host {
       responder: this.#responder,
       verifier: this.#verifier,
       lists: this.#lists,
-      parameters: this.#locators.find((locator) => sameOctets(locator.address, ulids.local))?.parameters,
+      parameters,
       locators: this.#ownLocators(ulids),
       detectionMs: detectionOf(settings),
     });

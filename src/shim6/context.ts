@@ -4,6 +4,8 @@ import type { Instant } from '../wire/time.ts';
 import { ContextCore, drop } from './context-core.ts';
 import type { ContextConfiguration } from './context-core.ts';
 import type { ContextEffect, ContextInput, ContextMessage, ContextStateName, PeerLocator } from './context-io.ts';
+import { remember, resume } from './context-memory.ts';
+import type { ContextMemory } from './context-memory.ts';
 import { accept, establish, forget, matches, receiveI1, receiveR1, receiveR1bis, retry, start } from './establish.ts';
 import { ICMP_HOLDDOWN_TIME } from './exchange.ts';
 import { encodeShim6 } from './message-codec.ts';
@@ -48,6 +50,11 @@ export class Context {
     return this.#core.peer?.contextTag;
   }
 
+  /** The CGA Parameter Data Structure of ULID(peer), once it has shown one. */
+  get peerParameters(): Uint8Array | undefined {
+    return this.#core.peer?.parameters;
+  }
+
   /** Ls(peer) as far as it may be used as destination. */
   get peerLocators(): readonly PeerLocator[] {
     const { peer } = this.#core;
@@ -90,6 +97,16 @@ export class Context {
     const { state, sent, received } = reports;
     const receiverContextTag = this.#knownTagPeer();
     return encodeShim6({ type: 'Probe', receiverContextTag, state, sent, received, pathTest, options: {} });
+  }
+
+  /** What another process needs to go on with this context; nothing unless it is ESTABLISHED. */
+  remember(): ContextMemory | undefined {
+    return remember(this.#core);
+  }
+
+  /** Go on as remembered; only for a context that has done nothing yet. */
+  resume(memory: ContextMemory, now: Instant): ContextEffect[] {
+    return resume(this.#core, memory, now);
   }
 
   handle(input: ContextInput, now: Instant): ContextEffect[] {

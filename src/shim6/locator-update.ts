@@ -65,6 +65,17 @@ export class LocatorUpdate {
     return offers.some((offer) => contains(offer, address));
   }
 
+  /** Everything that the peer may know. */
+  get told(): readonly Offer[] {
+    return this.#outstanding === undefined ? this.#possible : including(this.#possible, this.#outstanding.offer);
+  }
+
+  /** Go on where another process was. */
+  resume(told: readonly Offer[]): void {
+    this.#possible = told.length === 0 ? [NO_OFFER] : told;
+    for (const { list } of told) if (list !== undefined) this.#own.continueAfter(list);
+  }
+
   /** An I2, I2bis or R2 tells this; which of several messages the peer took will not be known. */
   offering(offer: Offer): void {
     this.#offers = including(this.#offers, offer);

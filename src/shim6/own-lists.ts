@@ -11,8 +11,8 @@ export interface OwnList extends LocatorList {
   readonly signature: Uint8Array | undefined;
 }
 
-/** Lists in use at one time: one per set of locators, more while a change is under way. */
-const MAX_LISTS = 64;
+/** Lists in use at one time: one per identity and set of locators, more while a change is under way. */
+const MAX_LISTS = 1024;
 
 /**
  * The locator lists that this host publishes, each with its generation (RFC 5533 §10.1) and signed once (§5.15.5).
@@ -26,6 +26,11 @@ export class OwnLists {
   constructor(random: Random, signer?: Signer) {
     this.#signer = signer;
     this.#generation = random32(random); // §10.3: the first is random, later ones count on
+  }
+
+  /** A peer knows this generation from before: the next one is later (RFC 5533 §10.3). */
+  continueAfter(generation: number): void {
+    if (((generation - this.#generation) | 0) > 0) this.#generation = generation; // modulo 2^32
   }
 
   /** The list of these locators in this order. */

@@ -54,6 +54,15 @@ export class OwnSide {
     this.#locators = [...locators, { ...NO_PREFERENCE, broken: locators.length > 0, address: this.#ulid, method }];
   }
 
+  get parameters(): Uint8Array | undefined {
+    return this.#parameters;
+  }
+
+  /** Lists to come get generations after that of `list`. */
+  continueAfter(list: OwnList): void {
+    this.#lists.continueAfter(list.generation);
+  }
+
   get addresses(): readonly Address[] {
     return this.#locators.map(({ address }) => address);
   }

@@ -23,24 +23,29 @@ const OBSERVATION_MS = 4;
  * shell would have asked the real one for: watching pairs, and diverting them.
  */
 export class SimHost {
-  readonly host: Host;
+  host: Host;
   readonly events: HostEvent[] = [];
   /** ICMPv6 errors for programs, as whole packets. */
   readonly errors: Uint8Array[] = [];
   readonly #world: World;
   readonly #network: Network;
-  readonly #watched = new Map<string, { ulids: LocatorPair; sent: boolean; heard: boolean }>();
+  readonly #configuration: HostConfiguration;
+  readonly #watched = new Map<string, Watched>();
+  readonly #counted = new Set<Watched>();
   readonly #diverted = new Set<string>();
   readonly #slots: Batch = batch(1, SLOT);
   #armed: Instant = Number.POSITIVE_INFINITY;
   #stoppedUntil: Instant = 0;
   #backlog: (() => void)[] = [];
+  /** What the host tells the people who watch it. */
+  onEvent: (event: HostEvent) => void = (event) => this.events.push(event);
   /** Datagrams that reach the program behind the identifier. */
   deliver: (ulids: LocatorPair, payload: Uint8Array) => void = () => undefined;
 
   constructor(world: World, network: Network, configuration: HostConfiguration) {
     this.#world = world;
     this.#network = network;
+    this.#configuration = configuration;
     this.host = new Host(configuration, world.now);
     world.every(OBSERVATION_MS, () => this.#whenRunning(() => this.#observe()));
   }
@@ -57,6 +62,7 @@ export class SimHost {
   send(ulids: LocatorPair, payload: Uint8Array): void {
     if (!this.#diverted.has(pairKey(ulids))) {
       const watched = this.#watched.get(pairKey(ulids));
+      if (watched !== undefined) this.#counted.add(watched);
       if (watched !== undefined) watched.sent = true;
       this.#network.send({ source: ulids.local, destination: ulids.peer, nextHeader: UDP, payload });
       return;
@@ -72,6 +78,25 @@ export class SimHost {
       this.#backlog = [];
       this.handle({ type: 'lag', ms: instant - this.#world.now });
       for (const step of backlog) step();
+    });
+  }
+
+  /** The daemon ends, and another one starts after `ms`, with what the first one remembered or with nothing. */
+  restart(ms: number, remembers: boolean): void {
+    const { locators } = this.host;
+    const remembered = remembers ? this.host.remember() : [];
+    for (const locator of locators) this.#network.detach(locator.address);
+    this.#watched.clear();
+    this.#counted.clear();
+    this.#diverted.clear();
+    this.host = new Host(this.#configuration, this.#world.now);
+    this.#world.after(ms, () => {
+      this.host = new Host(this.#configuration, this.#world.now);
+      this.setLocators(locators);
+      for (const memory of remembered) {
+        for (const effect of this.host.resume(memory, this.#world.now)) this.#perform(effect);
+      }
+      this.#arm();
     });
   }
 
@@ -96,11 +121,13 @@ export class SimHost {
   }
 
   #observe(): void {
-    for (const watched of this.#watched.values()) {
+    const counted = [...this.#counted];
+    this.#counted.clear();
+    for (const watched of counted) {
       const { ulids, sent, heard } = watched;
       watched.sent = false;
       watched.heard = false;
-      if (sent || heard) this.handle({ type: 'traffic', ulids, sent, heard });
+      this.handle({ type: 'traffic', ulids, sent, heard });
     }
     this.handle({ type: 'tick' });
   }
@@ -131,7 +158,7 @@ export class SimHost {
       case 'peer':
         return; // routes matter to a real kernel only
       case 'event':
-        this.events.push(effect.event);
+        this.onEvent(effect.event);
         return;
     }
   }
@@ -171,6 +198,7 @@ export class SimHost {
     }
     const ulids = { local: destination, peer: source };
     const watched = this.#watched.get(pairKey(ulids));
+    if (watched !== undefined) this.#counted.add(watched);
     if (watched !== undefined) watched.heard = true;
     this.deliver(ulids, payload);
   }
@@ -194,6 +222,12 @@ export class SimHost {
     const ulids = { local: header.value.destination, peer: header.value.source };
     this.deliver(ulids, restored.subarray(IPV6_HEADER_LENGTH));
   }
+}
+
+interface Watched {
+  readonly ulids: LocatorPair;
+  sent: boolean;
+  heard: boolean;
 }
 
 /** The address that a packet of this host would come from when the kernel has to choose: the first identifier. */
