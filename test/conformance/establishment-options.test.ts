@@ -49,7 +49,7 @@ describe('RFC 5533 §5.15.6 which ULIDs are meant', () => {
   it.each([
     { type: 'I1', ids: 'S6-015 S6-070' },
     { type: 'I2', ids: 'S6-020 S6-083' },
-    { type: 'I2bis', ids: 'S6-028' },
+    { type: 'I2bis', ids: 'S6-028 S6-111' },
   ] as const)('an $type between other locators carries the ULID Pair option ($ids)', ({ type }) => {
     const built = exchanges(1);
     const sent = last(built.world, type);

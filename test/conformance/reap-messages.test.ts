@@ -4,7 +4,7 @@ import { RFC } from '../../src/reap/profile.ts';
 import { Reap } from '../../src/reap/reap.ts';
 import { encodeShim6, parseShim6 } from '../../src/shim6/message-codec.ts';
 import type { Keepalive } from '../../src/shim6/messages.ts';
-import { pairOf, seeded, TwoHosts } from '../reap/link.ts';
+import { keyOf, pairOf, seeded, TwoHosts } from '../reap/link.ts';
 import { cgaHosts } from '../shim6/cga-hosts.ts';
 import { ip } from '../shim6/spec-vectors.ts';
 import { established } from '../shim6/world.ts';
@@ -102,7 +102,8 @@ describe('RFC 5534 §5.3 Keepalive Timeout', () => {
 });
 
 describe('RFC 5534 §7 Send Timeout', () => {
-  it('S6-198 S6-199 a failure is suspected after 10 to 100 s of silence, whatever the random spread', () => {
+  it('S6-198 S6-199 S6-165 a failure is suspected after 10 to 100 s of silence, not always the same', () => {
+    const silences = new Set<number>();
     for (let seed = 1; seed <= 40; seed++) {
       const hosts = new TwoHosts({ profile: RFC, seed, path: () => () => undefined });
       hosts.at(1_000, () => {
@@ -114,6 +115,54 @@ describe('RFC 5534 §7 Send Timeout', () => {
       expect(silence).toBeGreaterThanOrEqual(10_000);
       expect(silence).toBeLessThanOrEqual(100_000);
       expect(silence).toBeGreaterThanOrEqual(RFC.sendTimeoutMs); // never before what the peer was told
+      silences.add(silence);
+    }
+    expect(silences.size).toBeGreaterThan(30);
+    expect(Math.max(...silences) - Math.min(...silences)).toBeGreaterThan(500);
+  });
+});
+
+describe('RFC 5534 §6.3, §6.9', () => {
+  it('S6-194 payload that is not answered for a Keepalive Timeout gets one last Keepalive, then none', () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const hosts = new TwoHosts({ profile: RFC, seed, path: () => () => 5 });
+      hosts.at(1_000, () => {
+        hosts.payload('A');
+      });
+      hosts.run(200_000);
+      const sent = hosts.sent.filter(({ packet }) => packet.kind !== 'payload');
+      expect(sent.every(({ host, packet }) => host === 'B' && packet.kind === 'keepalive')).toBe(true);
+      const times = sent.map(({ at }) => at - 1_005);
+      expect(times.at(-1)).toBe(15_000);
+      expect(times.length).toBeGreaterThanOrEqual(3); // S6-162: two or three on the way
+      expect(times.length).toBeLessThanOrEqual(4);
+    }
+  });
+
+  it('S6-197 payload keeps to the old pair until a probe on another one is confirmed', () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const isDead = (pair: string, now: number): boolean => now > 30_000 && pair === '11';
+      const path = (_: unknown, pair: string) => (now: number) => (isDead(pair, now) ? undefined : 20);
+      const hosts = new TwoHosts({ profile: RFC, seed, path });
+      for (const host of ['A', 'B'] as const) hosts.program(host, 100);
+      hosts.run(60_000);
+      for (const host of ['A', 'B'] as const) {
+        const [move] = hosts.moves(host);
+        const suspected = hosts.log.find((one) => one.host === host && one.effect.type === 'suspect');
+        const confirmed = hosts.log.find((one) => {
+          const { effect } = one;
+          return one.host === host && effect.type === 'confirmed' && keyOf(host, effect.pair) === hosts.pair(host);
+        });
+        const payload = hosts.sent.filter((one) => one.host === host && one.packet.kind === 'payload');
+        const on = (from: number, until: number): string[] => [
+          ...new Set(payload.filter(({ at }) => at >= from && at < until).map(({ pair }) => pair)),
+        ];
+        if (move === undefined || suspected === undefined || confirmed === undefined) throw new Error('no move');
+        expect(suspected.at).toBeLessThan(move.at);
+        expect(confirmed.at).toBeLessThanOrEqual(move.at);
+        expect(on(0, move.at)).toEqual(['11']);
+        expect(on(move.at + 1, 60_000)).toEqual(['22']);
+      }
     }
   });
 });
