@@ -3,6 +3,7 @@ import { LociError, errorDocument, errorText, exitStatus } from '../node/error.t
 import { registerCga } from './cga.ts';
 import { registerCleanup } from './cleanup.ts';
 import { registerConfig } from './config.ts';
+import { registerDissect } from './dissect.ts';
 import { registerDoctor } from './doctor.ts';
 import { registerKeygen } from './keygen.ts';
 import { registerOnline } from './online.ts';
@@ -30,6 +31,7 @@ export function lociProgram(terminal: Terminal): Command {
   registerCleanup(program, terminal);
   registerKeygen(program);
   registerCga(program);
+  registerDissect(program, terminal);
   registerVersion(program, terminal);
   program.hook('preAction', (_, command) => {
     if (program.opts<{ json?: true }>().json === true) command.setOptionValue('json', true); // for commands with a --json of their own

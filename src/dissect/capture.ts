@@ -24,10 +24,17 @@ export function* dissect({ packets, damage }: Capture, crypto: Crypto): Generato
     const packet = networkPacket(port.linkType, octets);
     const upper = packet && upperHeader(packet);
     if (upper?.protocol !== SHIM6) continue;
-    yield { frame, time: Number(time) / 1e9, ...shim6Message(upper, contexts) };
+    yield { frame, time: secondsOf(time), ...shim6Message(upper, contexts) };
   }
   if (damage !== undefined) yield { frame: frame + 1, error: { reason: damage.reason, at: damage.at } };
 }
+
+/** The whole seconds apart, so that the fraction is rounded once only. */
+function secondsOf(nanoseconds: bigint): number {
+  return Number(nanoseconds / NANOSECONDS) + Number(nanoseconds % NANOSECONDS) / 1e9;
+}
+
+const NANOSECONDS = 1_000_000_000n;
 
 function shim6Message(upper: UpperHeader, contexts: ContextsSeen): Omit<DissectedMessage, 'frame' | 'time'> {
   const whole = upper.fragment === 'later' ? LATER_FRAGMENT : dissectShim6(upper.octets);

@@ -36,11 +36,12 @@ export function dissectShim6(octets: Uint8Array): Shim6Header {
 }
 
 function payloadHeader(octets: Uint8Array, length: number): Shim6Header {
-  const plain = { message: 'Payload', length, checksum: 'none', options: [] } as const;
   const parsed = parsePayloadHeader(octets);
-  if (!parsed.ok) return { ...plain, fields: {}, error: { reason: parsed.reason, at: parsed.at } };
+  const plain = { message: 'Payload', length, checksum: 'none' } as const;
+  if (!parsed.ok) return { ...plain, fields: {}, options: [], error: { reason: parsed.reason, at: parsed.at } };
   const { nextHeader, contextTag } = parsed.value;
-  return { ...plain, fields: { receiverContextTag: formatTag(contextTag), nextHeader }, payload: parsed.value };
+  const fields = { receiverContextTag: formatTag(contextTag), nextHeader };
+  return { ...plain, fields, options: [], payload: parsed.value };
 }
 
 function controlHeader(octets: Uint8Array, length: number): Shim6Header {

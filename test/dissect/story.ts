@@ -1,4 +1,4 @@
-import type { KnownMessage } from '../../src/shim6/messages.ts';
+import type * as messages from '../../src/shim6/messages.ts';
 import { contextTag } from '../../src/shim6/tag.ts';
 import { A1, A2, B1, B2, cgaParameters, hex } from '../shim6/spec-vectors.ts';
 import { captureOf, control, tagged } from './captures.ts';
@@ -17,15 +17,15 @@ const locatorList = {
   ],
 };
 const none = { broken: false, transient: false, priority: 0, weight: 0 };
-export const I1: KnownMessage = { type: 'I1', initiatorContextTag, initiatorNonce: 1, options: {} };
-export const I2: KnownMessage = {
+export const I1: messages.I1 = { type: 'I1', initiatorContextTag, initiatorNonce: 1, options: {} };
+export const I2: messages.I2 = {
   type: 'I2',
   initiatorContextTag,
   initiatorNonce: 1,
   responderNonce: 42,
   options: { responderValidator, locatorList, parameters: cgaParameters, keepaliveTimeout: 15 },
 };
-export const R2: KnownMessage = {
+export const R2: messages.R2 = {
   type: 'R2',
   responderContextTag: receiverContextTag,
   initiatorNonce: 1,
@@ -33,7 +33,7 @@ export const R2: KnownMessage = {
 };
 
 /** One of each message, as two hosts A and B would send them; B has forgotten the context before its R1bis. */
-export const STORY: Uint8Array = captureOf(
+export const STORY_PACKETS: readonly Uint8Array[] = [
   control(A1, B1, I1),
   control(B1, A1, { type: 'R1', initiatorNonce: 1, responderNonce: 42, options: { responderValidator } }),
   control(A1, B1, I2),
@@ -92,4 +92,6 @@ export const STORY: Uint8Array = captureOf(
     packet: hex(`60000000 00188c40 20010db8 000a0001 00000000 00000001 20010db8 000b0001 00000000 00000001
       3b024000 ca167edc ba987654 00000001 46510004 61626364`),
   }),
-);
+];
+
+export const STORY: Uint8Array = captureOf(...STORY_PACKETS);

@@ -1,0 +1,144 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { runLoci } from '../../src/cli/program.ts';
+import { captureOf, entriesOf } from '../dissect/captures.ts';
+import { STORY, STORY_PACKETS } from '../dissect/story.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'loci-dissect-'));
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+afterEach(() => {
+  process.exitCode = undefined; // else a damaged capture would fail the whole run
+});
+
+function file(name: string, octets: Uint8Array): string {
+  const path = join(folder, name);
+  writeFileSync(path, octets);
+  return path;
+}
+
+async function loci(...words: string[]): Promise<{ status: number; out: string; err: string }> {
+  let out = '';
+  let err = '';
+  const terminal = {
+    out: (text: string) => {
+      out += text;
+    },
+    err: (text: string) => {
+      err += text;
+    },
+    coloured: false,
+    enough: new AbortController().signal,
+  };
+  return { status: await runLoci(words, terminal), out, err };
+}
+
+/** The one document on stdout. */
+function documentOf(out: string): unknown {
+  expect(out.match(/\n/g)).toHaveLength(1);
+  return JSON.parse(out);
+}
+
+describe('loci dissect FILE --json', () => {
+  it('prints one array with an entry for each message', async () => {
+    const { status, out, err } = await loci('dissect', file('story.pcapng', STORY), '--json');
+    expect([status, err]).toEqual([0, '']);
+    expect(documentOf(out)).toEqual(entriesOf(STORY));
+  });
+
+  it('prints one array however many messages there are', async () => {
+    const many = captureOf(...Array.from({ length: 100 }, () => STORY_PACKETS).flat());
+    const { out } = await loci('--json', 'dissect', file('many.pcapng', many));
+    expect(documentOf(out)).toHaveLength(100 * STORY_PACKETS.length);
+  });
+
+  it('prints an empty array of a capture without Shim6', async () => {
+    const { status, out } = await loci('dissect', file('none.pcapng', captureOf()), '--json');
+    expect([status, out]).toEqual([0, '[]\n']);
+  });
+
+  it('prints what a file holds that was cut off, then where it ends, and fails', async () => {
+    const { status, out, err } = await loci('dissect', file('cut.pcapng', STORY.subarray(0, -9)), '--json');
+    const whole = entriesOf(STORY);
+    const at = z.array(z.unknown()).parse(documentOf(out));
+    expect(at.slice(0, -1)).toEqual(whole.slice(0, -1));
+    expect(at.at(-1)).toEqual({ frame: whole.length, error: { reason: 'truncated', at: expect.any(Number) } });
+    expect(status).toBe(1);
+    expect(err).toMatch(/cut\.pcapng is cut off or damaged at octet \d+/);
+  });
+
+  it.each([
+    ['an empty file', new Uint8Array(0)],
+    ['text', new TextEncoder().encode('not a capture')],
+  ])('answers an error document for %s', async (name, octets) => {
+    const path = file(name, octets);
+    const { status, out } = await loci('dissect', path, '--json');
+    expect(status).toBe(1);
+    expect(documentOf(out)).toEqual({ error: { code: 'capture', message: expect.any(String), file: path } });
+  });
+
+  it('answers an error document when there is no file, and when none is named', async () => {
+    const absent = await loci('dissect', join(folder, 'absent'), '--json');
+    expect(absent.status).toBe(1);
+    expect(documentOf(absent.out)).toMatchObject({ error: { code: 'ENOENT', file: join(folder, 'absent') } });
+    const unnamed = await loci('dissect', '--json');
+    expect(unnamed.status).toBe(2);
+    expect(documentOf(unnamed.out)).toMatchObject({ error: { code: 'usage' } });
+  });
+});
+
+describe('loci dissect FILE', () => {
+  it('prints a line for each message, and what is wrong with one', async () => {
+    const [first = new Uint8Array(0)] = STORY_PACKETS;
+    const spoilt = first.map((octet, i) => (i === 44 ? octet ^ 1 : octet));
+    const { status, out } = await loci('dissect', file('lines.pcapng', captureOf(first, spoilt, first.slice(0, 50))));
+    expect(status).toBe(0);
+    const line = '2001:db8:a:1::1 > 2001:db8:b:1::1 I1';
+    const fields = 'initiatorContextTag 123456789abc, initiatorNonce 1';
+    expect(out.split('\n')).toEqual([
+      `1 22:13:20.000000 ${line}, ${fields}`,
+      `2 22:13:20.001000 ${line}, ${fields}, BAD CHECKSUM`,
+      `3 22:13:20.002000 ${line}, MALFORMED: truncated at octet 1`,
+      '',
+    ]);
+  });
+
+  it('shows options in short, the ULIDs of payload and the verdict on a signature', async () => {
+    const { out } = await loci('dissect', new URL('../vectors/linshim6-cga.pcap', import.meta.url).pathname);
+    expect(out).toMatch(
+      / I2, .*\[responderValidator 20 octets; locatorList generation 1 locators 2; .*\], signature good$/m,
+    );
+    const story = await loci('dissect', file('story.pcapng', STORY));
+    expect(story.out).toMatch(/ Payload, .*, inner 2001:db8:a:1::1 > 2001:db8:b:1::1$/m);
+    expect(Math.max(...story.out.split('\n').map((line) => line.length))).toBeLessThan(400);
+  });
+
+  it('says where a file ends that was cut off', async () => {
+    const { status, out } = await loci('dissect', file('cut.pcapng', STORY.subarray(0, -9)));
+    expect(out).toMatch(/\n13 the file ends here: truncated at octet \d+\n$/);
+    expect(status).toBe(1);
+  });
+});
+
+const TSHARK = spawnSync('tshark', ['--version']).status === 0;
+describe.skipIf(!TSHARK && process.env['CI'] === undefined)('tshark', () => {
+  it('finds Shim6 in the same frames of a capture with every message', async () => {
+    const path = file('story.pcapng', STORY);
+    const args = ['-n', '-r', path, '-Y', 'shim6', '-T', 'fields', '-e', 'frame.number', '-e', 'shim6.checksum.status'];
+    const { stdout } = spawnSync('tshark', args, { encoding: 'utf8' });
+    const entries = z
+      .array(z.looseObject({ frame: z.number(), checksum: z.string() }))
+      .parse(documentOf((await loci('dissect', path, '--json')).out));
+    expect(stdout.split('\n').filter(Boolean)).toEqual(
+      entries.map(({ frame, checksum }) => `${String(frame)}\t${checksum === 'good' ? '1' : ''}`),
+    );
+  });
+});
