@@ -1,10 +1,8 @@
 import type { Random } from '../crypto/ports.ts';
-import type { LocatorPair } from '../locators/pair.ts';
 import { BALANCED, FAST, RFC } from '../reap/profile.ts';
 import type { ReapProfile } from '../reap/profile.ts';
-import { Reap } from '../reap/reap.ts';
 import type { PeerFacts } from '../shim6/context-io.ts';
-import type { Instant } from '../wire/time.ts';
+import type { Agreement } from './detector.ts';
 import type { HostSettings, Profile } from './host-io.ts';
 
 const PROFILES: { readonly [Name in Profile]: ReapProfile } = { fast: FAST, balanced: BALANCED, rfc: RFC };
@@ -18,25 +16,27 @@ function sendTimeoutOf(profile: Profile, settings: HostSettings): number {
   return settings.sendTimeoutMs?.[profile] ?? PROFILES[profile].sendTimeoutMs;
 }
 
-/** The REAP machine of a context: our profile when the peer agreed to detection in milliseconds, else RFC 5534 as it stands. */
-export function reapFor(
-  pair: LocatorPair,
-  peer: PeerFacts,
-  settings: HostSettings,
-  random: Random,
-  now: Instant,
-): { readonly machine: Reap; readonly profile: Profile } {
-  const profile = peer.detectionMs === undefined ? 'rfc' : settings.profile;
-  const machine = new Reap({
-    pair,
-    random,
-    profile: {
-      ...PROFILES[profile],
-      sendTimeoutMs: sendTimeoutOf(profile, settings),
-      returnAfterMs: settings.returnAfterMs,
-    },
-  });
-  if (peer.detectionMs !== undefined)
-    machine.handle({ type: 'peer-timeout', keepaliveTimeoutMs: peer.detectionMs }, now);
-  return { machine, profile };
+/**
+ * What the REAP machines of contexts are made with: our profile when the peer agreed to detection in milliseconds, else
+ * RFC 5534 as it stands.
+ */
+export class Agreements {
+  readonly #random: Random;
+  readonly #reap: { readonly [Name in Profile]: ReapProfile };
+  readonly #profile: Profile;
+
+  constructor(settings: HostSettings, random: Random) {
+    const { returnAfterMs, profile } = settings;
+    const tuned = (name: Profile): ReapProfile => {
+      return { ...PROFILES[name], sendTimeoutMs: sendTimeoutOf(name, settings), returnAfterMs };
+    };
+    this.#random = random;
+    this.#profile = profile;
+    this.#reap = { fast: tuned('fast'), balanced: tuned('balanced'), rfc: tuned('rfc') };
+  }
+
+  with({ detectionMs }: PeerFacts): Agreement {
+    const profile = detectionMs === undefined ? 'rfc' : this.#profile;
+    return { profile, reap: this.#reap[profile], random: this.#random, keepaliveTimeoutMs: detectionMs };
+  }
 }

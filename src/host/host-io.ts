@@ -15,6 +15,8 @@ export interface HostLocator {
   readonly parameters: Uint8Array | undefined;
   /** How `parameters` bind the address; CGA when left out. */
   readonly method?: 'cga' | 'hba';
+  /** Locators of one identity are told to peers together; all belong to the same one when left out. */
+  readonly identity?: string;
   readonly cost?: number;
   readonly backup?: boolean;
 }

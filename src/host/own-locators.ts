@@ -16,7 +16,7 @@ const BACKUP_PRIORITY = 50;
 export function ownLocators(locators: readonly HostLocator[], ulid: Address): OwnLocator[] {
   const usable = locators.filter((locator) => locator.parameters !== undefined && locator.state !== 'tentative');
   const own = usable.find((locator) => sameOctets(locator.address, ulid));
-  const rest = usable.filter((locator) => locator !== own);
+  const rest = usable.filter((locator) => locator !== own && (own === undefined || locator.identity === own.identity));
   const method = usable[0]?.method ?? 'cga'; // that of a set whose key may be none
   const first: OwnLocator =
     own === undefined ? { ...NOTHING_SPECIAL, method, address: ulid, broken: true } : ownLocator(own);

@@ -17,7 +17,7 @@ export function showContexts(host: Host, now: Instant): ContextSnapshot[] {
     tagLocal: formatTag(context.tag),
     tagPeer: context.tagPeer === undefined ? null : formatTag(context.tagPeer),
     profile: context.profile,
-    reap: context.reap?.state ?? 'Operational',
+    reap: context.reap ?? 'Operational',
     pair: pairText(context.flow.pair),
     diverted: context.diverted,
     localLocators: context.usableLocators.map((locator) => formatAddress(locator)),
@@ -94,7 +94,7 @@ function why(host: Host, pair: LocatorPair, state: PathSnapshot['state'], users:
   if (!own.operational) return `link ${own.interface} down`;
   const [user] = users;
   if (user !== undefined) {
-    if (user.reap?.state !== 'Operational') return 'in use, being tested';
+    if (user.reap !== 'Operational') return 'in use, being tested';
     return samePair(pair, user.ulids)
       ? 'in use: the identifiers themselves'
       : `in use: ${CHOSEN_BECAUSE[user.chosenBecause] ?? user.chosenBecause}`;

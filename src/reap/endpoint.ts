@@ -53,6 +53,8 @@ export abstract class Endpoint {
   /** Where the peer's last probe came from. */
   protected probedOn: LocatorPair | undefined;
   protected incident: Incident | undefined;
+  /** Another context explores for this one. */
+  protected isWaiting = false;
   /** A pair that will go: the peer should leave it too. */
   protected unwanted: LocatorPair | undefined;
   /** When payload, a Keepalive or a Probe last came in. */
@@ -86,6 +88,7 @@ export abstract class Endpoint {
 
   protected enter(state: ReapState, now: Instant, out: ReapEffect[]): void {
     this.currentState = state;
+    if (state === 'Operational') this.isWaiting = false;
     this.repliedAt = undefined;
     out.push({ type: 'state', state });
     if (state === 'Operational') {
@@ -177,12 +180,14 @@ export abstract class Endpoint {
     received: readonly ProbeReport[] = this.reports(state),
   ): void {
     const sent = [this.report(pair, 'explore', now)];
-    out.push({ type: 'send-probe', pair, probe: { state, sent, received, pathTest: false } });
+    const purpose = state === 'Operational' || received.length > 0 ? 'answer' : 'explore';
+    out.push({ type: 'send-probe', pair, probe: { state, sent, received, pathTest: false }, purpose });
   }
 
   protected test(pair: LocatorPair, purpose: Purpose, now: Instant, out: ReapEffect[]): void {
     const sent = [this.report(pair, purpose, now)];
-    out.push({ type: 'send-probe', pair, probe: { state: 'Operational', sent, received: [], pathTest: true } });
+    const probe = { state: 'Operational', sent, received: NO_REPORTS, pathTest: true } as const;
+    out.push({ type: 'send-probe', pair, probe, purpose });
   }
 
   protected report(pair: LocatorPair, purpose: Purpose, now: Instant): ProbeReport {

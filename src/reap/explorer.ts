@@ -84,6 +84,7 @@ export abstract class Explorer extends Endpoint {
   }
 
   protected round(now: Instant, out: ReapEffect[]): void {
+    if (this.isWaiting) return this.armProbe(now);
     const incident = this.incident;
     if (incident?.avoid !== undefined && this.exploration.rounds >= 2 * this.profile.initialProbes) {
       incident.avoid = undefined; // nothing else works: better a pair that will go than none
@@ -132,6 +133,7 @@ export abstract class Explorer extends Endpoint {
   /** The end of an exploration with a grace: the pair is chosen, and the peer told what arrived from it. */
   protected conclude(chosen: LocatorPair, incident: Incident, now: Instant, out: ReapEffect[]): void {
     const isConfirmed = incident.isConfirmed(chosen);
+    out.push({ type: 'concluded', from: this.currentPair, to: this.#wayOut(chosen, incident) });
     this.select(chosen, incident.cause, now, out);
     if (incident.isPeerContent) {
       this.stopSend();
@@ -146,8 +148,16 @@ export abstract class Explorer extends Endpoint {
     this.startSend(now, true);
   }
 
+  /** Where others had better go: when only the way in is dead, a pair on which the peer can answer. */
+  #wayOut(chosen: LocatorPair, incident: Incident): LocatorPair {
+    const from = this.currentPair;
+    if (!samePair(chosen, from) || incident.clears(from)) return chosen;
+    const others = incident.confirmed.filter((pair) => !samePair(pair, from));
+    return this.exploration.candidates.find((pair) => others.some((other) => samePair(other, pair))) ?? chosen;
+  }
+
   protected nudge(now: Instant, out: ReapEffect[]): void {
-    if (this.incident?.isConfirmed(this.currentPair) === true) return;
+    if (this.isWaiting || this.incident?.isConfirmed(this.currentPair) === true) return;
     this.probe(this.currentPair, this.currentState, now, out);
     this.timers.set('nudge', now + this.profile.graceMs / 3);
   }

@@ -1,6 +1,7 @@
 import type { LocatorPair } from '../locators/pair.ts';
 import type { Instant } from '../wire/time.ts';
 import type { Probe, ReapState } from './probe.ts';
+import type { Purpose } from './sent-probes.ts';
 
 /** Why the current pair is doubted. */
 export type Cause =
@@ -37,6 +38,18 @@ export type ReapInput =
   | { readonly type: 'lag'; readonly ms: number }
   /** §5.3: the Keepalive Timeout option of the peer. */
   | { readonly type: 'peer-timeout'; readonly keepaliveTimeoutMs: number }
+  /** Another context explores the same way: no rounds of our own until told otherwise. */
+  | { readonly type: 'wait' }
+  /** A round of our own now. */
+  | { readonly type: 'explore' }
+  /** Other contexts have proven that this pair works; the current one when their alarm was false. */
+  | { readonly type: 'follow'; readonly pair: LocatorPair }
+  /** Other contexts hear the peer on the same way, and it hears them. */
+  | { readonly type: 'vouched' }
+  /** Others are back on the preferred pair, after they tested it. */
+  | { readonly type: 'return' }
+  /** One Path Test. */
+  | { readonly type: 'test'; readonly pair: LocatorPair }
   /** The context is not ESTABLISHED for a while; timers stand still. */
   | { readonly type: 'freeze' }
   | { readonly type: 'thaw' }
@@ -44,12 +57,19 @@ export type ReapInput =
 
 export type ReapEffect =
   | { readonly type: 'send-keepalive'; readonly pair: LocatorPair }
-  | { readonly type: 'send-probe'; readonly pair: LocatorPair; readonly probe: Probe }
+  | {
+      readonly type: 'send-probe';
+      readonly pair: LocatorPair;
+      readonly probe: Probe;
+      readonly purpose: Purpose | 'answer';
+    }
   /** Payload goes to another pair from now on. */
   | { readonly type: 'selected'; readonly from: LocatorPair; readonly to: LocatorPair; readonly why: string }
   /** A probe of ours on this pair arrived (nonce matched): its destination is reachable, RFC 5533 §7.2. */
   | { readonly type: 'confirmed'; readonly pair: LocatorPair; readonly rttMs: number }
   | { readonly type: 'state'; readonly state: ReapState }
   | { readonly type: 'suspect'; readonly cause: Cause; readonly pair: LocatorPair }
+  /** An exploration of ours is over: `to` works in both directions, or better than `from`; the same when the alarm was false. */
+  | { readonly type: 'concluded'; readonly from: LocatorPair; readonly to: LocatorPair }
   /** The suspected pair turned out to work in both directions. */
   | { readonly type: 'false-alarm'; readonly pair: LocatorPair };

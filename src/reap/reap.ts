@@ -13,12 +13,14 @@ import type { SentProbe } from './sent-probes.ts';
 
 export type { ReapOptions } from './endpoint.ts';
 
+/** Why payload goes back to the preferred pair. */
+export const RETURNED = 'preferred pair works again';
+
 /** RFC 5534: notices when payload to or from one peer stops arriving, and finds a locator pair that works. */
 export class Reap extends Explorer {
   #hintCause: Cause = 'icmp';
   #usedAt: Instant = -Infinity;
   #hintedAt: Instant = -Infinity;
-  #refreshedAt: Instant = -Infinity;
   #vouchedAt: Instant = -Infinity;
   #frozenAt: Instant | undefined;
   #isStopped = false;
@@ -31,6 +33,21 @@ export class Reap extends Explorer {
 
   get isSendTimerRunning(): boolean {
     return this.timers.isRunning('send');
+  }
+
+  /** Since when a sign of the peer is awaited; `NEVER` when none is. */
+  get awaitsSince(): Instant {
+    return this.isSendTimerRunning ? this.sendSince : NEVER;
+  }
+
+  /** How long an exploration takes that finds something. */
+  get patienceMs(): number {
+    return 2 * (this.profile.graceMs + this.trips.answerTime(this.currentPair));
+  }
+
+  /** The shortest Keepalive Interval that the peer may expect. */
+  get keepaliveSpacingMs(): number {
+    return this.profile.sendTimeoutMs * this.profile.keepaliveShare[0];
   }
 
   get isKeepaliveTimerRunning(): boolean {
@@ -91,6 +108,22 @@ export class Reap extends Explorer {
         return this.#deprecate(input.pair, now, out);
       case 'lag':
         return this.#lag(input.ms, now, out);
+      case 'wait':
+        this.isWaiting = this.currentState !== 'Operational';
+        return;
+      case 'explore':
+        this.isWaiting = false;
+        if (this.currentState !== 'Operational') this.round(now, out);
+        return;
+      case 'follow':
+        return this.#follow(input.pair, now, out);
+      case 'vouched':
+        if (this.currentState === 'Operational') this.stopSend();
+        return;
+      case 'return':
+        return this.#goHome(now, out);
+      case 'test':
+        return this.test(input.pair, 'standby', now, out);
       default:
         return;
     }
@@ -100,8 +133,7 @@ export class Reap extends Explorer {
     this.#use(now);
     this.react('payload sent', this.currentPair, now, out, at);
     if (!this.profile.pathTest || this.currentState !== 'Operational' || !this.trips.isVague(this.currentPair)) return;
-    if (now - this.#refreshedAt < this.trips.testInterval(this.currentPair)) return;
-    this.#refreshedAt = now;
+    if (!this.trips.isTestDue(this.currentPair, now)) return;
     this.test(this.currentPair, 'refresh', now, out);
   }
 
@@ -194,6 +226,7 @@ export class Reap extends Explorer {
         type: 'send-probe',
         pair,
         probe: { state: 'Operational', sent: [answer], received: [itself], pathTest: true },
+        purpose: 'answer',
       });
     }
     if (this.isCollecting) this.weigh(now, out);
@@ -210,8 +243,23 @@ export class Reap extends Explorer {
   #homed(probe: SentProbe, now: Instant, out: ReapEffect[]): void {
     const home = this.homing.pair;
     if (home === undefined || !samePair(home, probe.pair) || this.currentState !== 'Operational') return;
-    if (!this.homing.answered(probe.at, now) || samePair(home, this.currentPair)) return;
-    out.push({ type: 'selected', from: this.currentPair, to: home, why: 'preferred pair works again' });
+    if (this.homing.answered(probe.at, now)) this.#goHome(now, out);
+  }
+
+  /** §4.3 does not know this: the pair was found by another context. The peer's payload may come from anywhere then. */
+  #follow(pair: LocatorPair, now: Instant, out: ReapEffect[]): void {
+    if (!this.exploration.isUsable(pair)) return;
+    const why = this.incident?.cause ?? 'peer-exploring';
+    if (!samePair(pair, this.currentPair)) this.arrival = undefined;
+    this.select(pair, why, now, out);
+    this.stopSend();
+    if (this.currentState !== 'Operational') this.enter('Operational', now, out);
+  }
+
+  #goHome(now: Instant, out: ReapEffect[]): void {
+    const home = this.homing.pair;
+    if (home === undefined || this.currentState !== 'Operational' || samePair(home, this.currentPair)) return;
+    out.push({ type: 'selected', from: this.currentPair, to: home, why: RETURNED });
     this.currentPair = home;
     this.homing.returned(now);
     this.stopSend();

@@ -3,7 +3,7 @@ import type { LocatorPair } from '../locators/pair.ts';
 import type { Instant } from '../wire/time.ts';
 
 /** Why a probe went out: to explore, or as a Path Test. */
-export type Purpose = 'explore' | 'early' | 'hint' | 'return' | 'refresh';
+export type Purpose = 'explore' | 'early' | 'hint' | 'return' | 'refresh' | 'standby';
 
 export interface SentProbe {
   readonly nonce: number;

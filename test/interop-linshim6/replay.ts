@@ -117,7 +117,7 @@ export class Replay {
     const { context, reap, flow } = this.context(local, peer);
     return {
       state: context.state,
-      reap: reap?.state,
+      reap,
       pair: `${this.name(flow.pair.local)} ${this.name(flow.pair.peer)}`,
     };
   }
