@@ -88,14 +88,25 @@ const TRIGGER_PACKETS = 5;
 export async function startDaemon(
   topology: Topology,
   host: Host,
-  { profile, directory, onEvent }: { profile: Profile; directory: string; onEvent: (event: Noticed) => void },
+  {
+    profile,
+    directory,
+    onEvent,
+    triggerPackets = TRIGGER_PACKETS,
+  }: {
+    profile: Profile;
+    directory: string;
+    onEvent: (event: Noticed) => void;
+    /** Packets after which this host sets up a context. */
+    triggerPackets?: number;
+  },
 ): Promise<Daemon> {
   const namespace = topology.namespace(host);
   const state = `${directory}/${host}`;
   const controlSocket = `${state}/control.sock`;
   const file = `${state}/locid.toml`;
   await mkdir(state, { recursive: true });
-  await writeFile(file, configuration(host, profile, state, controlSocket));
+  await writeFile(file, configuration(host, profile, state, controlSocket, triggerPackets));
 
   const daemon = start([process.execPath, compiled('daemon/locid'), '--config', file], {
     namespace,
@@ -167,13 +178,19 @@ function lociCommand(controlSocket: string, words: readonly string[]): readonly 
   return [process.execPath, compiled('cli/loci'), '--socket', controlSocket, ...words, '--json'];
 }
 
-function configuration(host: Host, profile: Profile, state: string, controlSocket: string): string {
+function configuration(
+  host: Host,
+  profile: Profile,
+  state: string,
+  controlSocket: string,
+  triggerPackets: number,
+): string {
   return stringify({
     profile,
     state_directory: state,
     control_socket: controlSocket,
     log_level: 'info',
     interfaces: { include: LINKS.filter((link) => link.host === host).map((link) => link.hostEnd.name) },
-    policy: { trigger_packets: TRIGGER_PACKETS },
+    policy: { trigger_packets: triggerPackets },
   });
 }

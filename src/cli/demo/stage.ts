@@ -71,7 +71,7 @@ export async function buildStage({ profile, loci, pcap, onEvent }: StageOptions)
 }
 
 /** The identifier that a host forms from its first provider's prefix, once it has locators of both. */
-async function ulidOf(daemon: Daemon): Promise<string> {
+export async function ulidOf(daemon: Daemon): Promise<string> {
   const usable = await eventually(`the ${daemon.host} has no identifier for each provider`, async () => {
     const locators = (await daemon.locators()).filter(({ ulid, state }) => ulid && state === 'preferred');
     const perProvider = PROVIDERS.map((provider) =>
@@ -83,7 +83,7 @@ async function ulidOf(daemon: Daemon): Promise<string> {
 }
 
 /** The address that the kernel formed from the first provider's prefix, once it has one of each that fits the filter. */
-async function addressOf(namespace: string, host: Host, filter: readonly string[]): Promise<string> {
+export async function addressOf(namespace: string, host: Host, filter: readonly string[]): Promise<string> {
   return eventually(`the ${host} has no address of each provider`, async () => {
     const listing = await ip(namespace, '-6', '-o', 'addr', 'show', 'scope', 'global', ...filter);
     const addresses = [...listing.matchAll(/inet6 ([0-9a-f:]+)\/64/g)].map(([, address = '']) => address);
