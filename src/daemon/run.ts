@@ -1,9 +1,10 @@
 import { constants, setPriority } from 'node:os';
+import { join } from 'node:path';
 import { Host } from '../host/host.ts';
 import type { HostEvent } from '../host/events.ts';
 import type { HostLocator, HostSettings } from '../host/host-io.ts';
 import { nodeCrypto } from '../node/crypto.ts';
-import { LociError, messageOf } from '../node/error.ts';
+import { errorText, LociError, messageOf } from '../node/error.ts';
 import { Interception } from '../node/interception.ts';
 import { DEFAULT_NUMBERS } from '../node/interception-numbers.ts';
 import type { InterceptionNumbers } from '../node/interception-numbers.ts';
@@ -18,10 +19,12 @@ import { Icmpv6Socket, RawReceiver, RawSender } from '../node/packets.ts';
 import { systemRandom } from '../node/random.ts';
 import { Shell } from '../node/shell.ts';
 import { TunDevice } from '../node/tun.ts';
+import type { ContextMemory } from '../shim6/context-memory.ts';
 import { prefixOf, sameOctets } from '../wire/address.ts';
 import { SHIM6 } from '../wire/ipv6.ts';
 import type { Instant } from '../wire/time.ts';
 import type { Config } from './config.ts';
+import { takeHandover, writeHandover } from './handover.ts';
 import { identifierFor, identityOf } from './identity.ts';
 import { signerOf } from './keys.ts';
 import type { IdentityKey } from './keys.ts';
@@ -35,6 +38,9 @@ import { DaemonView } from './view.ts';
 
 /** How often pairs without a context are looked at. */
 const DISCOVERY_MS = 200;
+
+/** A context whose addresses have not come back by then is left to R1bis (RFC 5533 §7.17). */
+const RESUME_WITHIN_MS = 10_000;
 
 /** A daemon at work. */
 export interface Running {
@@ -89,6 +95,10 @@ class Daemon implements Running {
   readonly #host: Host;
   readonly #shell: Shell;
   readonly #view: DaemonView;
+  readonly #handoverFile: string;
+  readonly #resumableUntil: Instant = monotonic() + RESUME_WITHIN_MS;
+  /** Contexts of the last run that wait for their addresses. */
+  #remembered: readonly ContextMemory[];
   #policy: Policy;
 
   constructor(config: Config, log: Log, key: IdentityKey, closers: (() => void)[]) {
@@ -96,6 +106,9 @@ class Daemon implements Running {
     this.#key = key;
     this.#closers = closers;
     this.#policy = new Policy(config.policy);
+    this.#handoverFile = join(config.stateDirectory, 'handover.json');
+    const handover = takeHandover(this.#handoverFile, log);
+    this.#remembered = handover.contexts;
     const route = this.#open(NetlinkSocket.open('route'));
     const monitor = this.#open(LocatorMonitor.open((name) => interfaceSelected(config, name), monotonic));
     this.#monitor = monitor;
@@ -126,6 +139,7 @@ class Daemon implements Running {
         route,
         picture: monitor.picture,
         formAddress: (prefix, count) => identifierFor(key, prefix, count)?.address,
+        verified: handover.identifiers,
         onProblem,
       }),
     );
@@ -201,8 +215,34 @@ class Daemon implements Running {
   }
 
   close(): Promise<void> {
+    this.#handOver();
     for (const close of this.#closers.reverse()) close();
     return Promise.resolve();
+  }
+
+  /** A daemon that starts within a minute goes on with the contexts, without another duplicate address detection. */
+  #handOver(): void {
+    const usable = this.#own.all.filter((own) => own.state === 'preferred' || own.state === 'deprecated');
+    try {
+      writeHandover(this.#handoverFile, {
+        contexts: this.#host.remember(),
+        identifiers: usable.map((own) => own.address),
+      });
+    } catch (error) {
+      this.#log.warn({ reason: errorText(error) }, 'the next start will be without the contexts of this run');
+    }
+  }
+
+  /** Contexts of the last run go on as soon as their pair can be used again. */
+  #resume(): void {
+    if (this.#remembered.length === 0) return;
+    if (monotonic() > this.#resumableUntil) this.#remembered = [];
+    this.#remembered = this.#remembered.filter((memory) => {
+      const own = this.#host.locators.find((locator) => sameOctets(locator.address, memory.pair.local));
+      if (own?.operational !== true || own.state === 'tentative') return true;
+      this.#shell.resume(memory);
+      return false;
+    });
   }
 
   #open<T extends { close(): void }>(opened: T): T {
@@ -232,6 +272,7 @@ class Daemon implements Running {
     const locators = this.#hostLocators(change.locators);
     this.#counters.setOwn(locators.map((locator) => locator.address));
     this.#shell.input({ type: 'locators', locators });
+    this.#resume();
   }
 
   #hostLocators(locators: readonly LocalLocator[]): HostLocator[] {

@@ -4,6 +4,7 @@ import { LociError } from './error.ts';
 import type { LocatorChange } from './locators.ts';
 import {
   IFA_F_DADFAILED,
+  IFA_F_NODAD,
   IFA_F_NOPREFIXROUTE,
   RTM_DELADDR,
   RTM_NEWADDR,
@@ -28,6 +29,8 @@ export interface OwnAddressesOptions {
   readonly picture: NetworkPicture;
   /** The CGA of this host for a prefix of 8 octets, RFC 3972 §4; `undefined` when its key has none there (RFC 5535). */
   readonly formAddress: (prefix: Uint8Array, collisionCount: number) => Address | undefined;
+  /** Addresses that this host had until a moment ago: nobody else can have them yet. */
+  readonly verified?: readonly Address[];
   /** Something that the operator should know. */
   readonly onProblem: (problem: LociError) => void;
 }
@@ -61,10 +64,12 @@ export class OwnAddresses {
   readonly #entries = new Map<string, Entry>();
   readonly #preference: SourcePreference;
   #locators: readonly LocalLocator[] = [];
+  #verified: readonly Address[];
   #closed = false;
 
   constructor(options: OwnAddressesOptions) {
     this.#options = options;
+    this.#verified = options.verified ?? [];
     this.#preference = new SourcePreference(options.route);
   }
 
@@ -94,6 +99,7 @@ export class OwnAddresses {
       if (entry === undefined) this.#begin(key, want);
       else this.#follow(entry, want);
     }
+    this.#verified = []; // from now on, others may have taken what we lose
     this.#removeStrays();
     this.#preference.update(this.#locators, this.all);
   }
@@ -142,10 +148,11 @@ export class OwnAddresses {
     const left = candidates.findIndex((own) =>
       this.#locators.some((l) => l.index === want.index && sameOctets(l.address, own)),
     );
+    const verified = candidates.findIndex((own) => this.#isVerified(own));
     const entry: Entry = {
       index: want.index,
       candidates,
-      collisionCount: Math.max(0, left),
+      collisionCount: Math.max(0, left >= 0 ? left : verified),
       absence: undefined,
       lifetimes: want,
     };
@@ -195,7 +202,8 @@ export class OwnAddresses {
       index: entry.index,
       address: addressOf(entry),
       prefixLength: 64,
-      flags: IFA_F_NOPREFIXROUTE, // the route to the prefix belongs to whoever announced it
+      // the route to the prefix belongs to whoever announced it
+      flags: IFA_F_NOPREFIXROUTE | (this.#isVerified(addressOf(entry)) ? IFA_F_NODAD : 0),
       validLifetimeSeconds: lifetimes.valid,
       preferredLifetimeSeconds: Math.min(lifetimes.preferred, lifetimes.valid),
       protocol: PROTOCOL,
@@ -207,6 +215,10 @@ export class OwnAddresses {
       entry.absence = 'refused';
       this.#options.onProblem(error);
     }
+  }
+
+  #isVerified(own: Address): boolean {
+    return this.#verified.some((address) => sameOctets(address, own));
   }
 
   #dropUnwanted(wanted: ReadonlyMap<string, Wanted>): void {

@@ -7,6 +7,7 @@ import type { Batch, PacketReceiver, PacketSender, Tun } from '../host/ports.ts'
 import { random32 } from '../crypto/ports.ts';
 import { pairKey } from '../locators/pair.ts';
 import type { LocatorPair } from '../locators/pair.ts';
+import type { ContextMemory } from '../shim6/context-memory.ts';
 import { SHIM6 } from '../wire/ipv6.ts';
 import type { Address } from '../wire/address.ts';
 import { NEVER } from '../wire/time.ts';
@@ -95,6 +96,12 @@ export class Shell {
   /** Something happened: tell the host and do what it says. */
   input(input: HostInput): void {
     this.#perform(this.#host.handle(input, this.#ports.now()));
+    this.#arm();
+  }
+
+  /** Go on with a context of the process before this one. */
+  resume(memory: ContextMemory): void {
+    this.#perform(this.#host.resume(memory, this.#ports.now()));
     this.#arm();
   }
 
