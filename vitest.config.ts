@@ -1,8 +1,13 @@
 import { defineConfig } from 'vitest/config';
 import type { ViteUserConfig } from 'vitest/config';
 
-/** Tests with real packets and real time: one file at a time, after all others. */
-const KERNEL = ['test/e2e/**/*.test.ts', 'test/node/**/*.test.ts', 'test/contracts/kernel*.test.ts'];
+/** Tests with real packets and real time, or that keep the machine busy: one file at a time, after all others. */
+const KERNEL = [
+  'test/e2e/**/*.test.ts',
+  'test/node/**/*.test.ts',
+  'test/contracts/kernel*.test.ts',
+  'test/package.test.ts',
+];
 
 const config: ViteUserConfig = defineConfig({
   test: {

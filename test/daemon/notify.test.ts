@@ -1,28 +1,15 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ServiceManager } from '../../src/daemon/notify.ts';
 import type { NotifyEnvironment } from '../../src/daemon/notify.ts';
+import { notifiedAt } from './notified.ts';
+import type { Notified } from './notified.ts';
 import { recordingLog } from './recording-log.ts';
 
-/** A service manager: prints what comes in on the socket that is named as in NOTIFY_SOCKET, one JSON array of lines each. */
-const RECEIVER = `
-import json, socket, sys
-name = sys.argv[1]
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.bind('\\0' + name[1:] if name[0] == '@' else name)
-print('[]', flush=True)
-while True:
-    print(json.dumps(s.recv(4096).decode().split('\\n')), flush=True)
-`;
-
 let directory: string;
-let receiver: ChildProcess | undefined;
+let receiver: Notified | undefined;
 const log = recordingLog();
 
 beforeEach(() => {
@@ -31,32 +18,20 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  if (receiver !== undefined) {
-    const ended = once(receiver, 'close');
-    receiver.kill('SIGKILL');
-    await ended;
-    receiver = undefined;
-  }
+  await receiver?.close();
+  receiver = undefined;
   rmSync(directory, { recursive: true });
 });
 
 interface Listening {
   readonly manager: ServiceManager;
-  next(): Promise<string[]>;
+  next(): Promise<readonly string[]>;
 }
 
 /** A manager that listens at `socket`, and locid's side of it. */
 async function listening(socket: string, more: NotifyEnvironment = {}): Promise<Listening> {
-  const child = spawn('python3', ['-c', RECEIVER, socket], { stdio: ['ignore', 'pipe', 'inherit'] });
-  receiver = child;
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const next = async (): Promise<string[]> => {
-    const { value } = await lines.next();
-    const parsed: string[] = JSON.parse(String(value));
-    return parsed;
-  };
-  expect(await next()).toEqual([]);
-  return { manager: new ServiceManager({ NOTIFY_SOCKET: socket, ...more }, log), next };
+  receiver = await notifiedAt(socket);
+  return { manager: new ServiceManager({ NOTIFY_SOCKET: socket, ...more }, log), next: receiver.next };
 }
 
 describe('the service manager', () => {
