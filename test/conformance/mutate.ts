@@ -5,6 +5,7 @@ import { seededRandom } from '../../src/sim/random.ts';
 import { broken, citedBranches, withNotes } from './branches.ts';
 import type { Branch } from './branches.ts';
 import { runCitingTests } from './results.ts';
+import type { Result } from './results.ts';
 
 /** Where branches are broken. */
 const FOLDERS = ['src/shim6', 'src/reap', 'src/cga', 'src/host', 'src/wire', 'src/locators'];
@@ -13,7 +14,10 @@ const FOLDERS = ['src/shim6', 'src/reap', 'src/cga', 'src/host', 'src/wire', 'sr
 const LINKED = ['node_modules', 'dist', 'build'];
 const LEFT_OUT = ['.git', 'coverage', ...LINKED];
 
-const CONFIGURATION = ['--config', 'test/conformance/vitest.config.ts'];
+const OPTIONS = ['--config', 'test/conformance/vitest.config.ts', '--no-isolate'];
+
+/** Tests that take longer wait until the others have not noticed. */
+const QUICK_MS = 150;
 
 /** Tests that take so much longer than before count as having noticed. */
 const PATIENCE = 5;
@@ -42,6 +46,8 @@ export async function mutate(
   { count, seed, tell }: { readonly count: number; readonly seed: number; readonly tell: (line: string) => void },
 ): Promise<MutationReport> {
   const copy = copyOf(root);
+  const remove = (): void => rmSync(copy, { recursive: true, force: true });
+  process.on('exit', remove);
   try {
     const sources = sourcesOf(copy);
     const branches = [...sources].flatMap(([file, text]) => citedBranches(file, text));
@@ -54,15 +60,16 @@ export async function mutate(
     const limitMs = Math.max(LEAST_PATIENCE_MS, PATIENCE * durationMs);
     const mutants: Mutant[] = [];
     for (const branch of sample(covered, count, seed)) {
-      const files = takenBy.get(branches.indexOf(branch)) ?? [];
-      const mutant = { branch, noticedBy: await firstToNotice(copy, sources, branch, files, limitMs) };
+      const tests = takenBy.get(branches.indexOf(branch)) ?? [];
+      const mutant = { branch, noticedBy: await firstToNotice(copy, sources, branch, tests, limitMs) };
       mutants.push(mutant);
       tell(`${placeOf(branch)}  ${describeBranch(branch)}\n    ${mutant.noticedBy ?? 'SURVIVED'}`);
     }
     const noticed = mutants.filter(({ noticedBy }) => noticedBy !== undefined).length;
     return { seed, cited: branches.length, covered: covered.length, uncovered, mutants, noticed };
   } finally {
-    rmSync(copy, { recursive: true, force: true });
+    process.off('exit', remove);
+    remove();
   }
 }
 
@@ -99,13 +106,13 @@ function sourcesOf(copy: string): Map<string, string> {
   return new Map(files.map((file) => [file, readFileSync(join(copy, file), 'utf8')]));
 }
 
-/** Which test files take which branches, found with notes in the sources. */
+/** Which tests take which branches, found with notes in the sources. */
 async function cover(
   copy: string,
   sources: ReadonlyMap<string, string>,
   branches: readonly Branch[],
   files: readonly string[],
-): Promise<{ readonly takenBy: ReadonlyMap<number, string[]>; readonly durationMs: number }> {
+): Promise<{ readonly takenBy: ReadonlyMap<number, readonly Result[]>; readonly durationMs: number }> {
   for (const [file, text] of sources) {
     const first = branches.findIndex((branch) => branch.file === file);
     const own = branches.filter((branch) => branch.file === file);
@@ -117,7 +124,7 @@ async function cover(
   const { results, output } = await runCitingTests({
     root: copy,
     files,
-    options: CONFIGURATION,
+    options: OPTIONS,
     env: { LOCI_CONFORMANCE_HITS: folder },
   });
   const durationMs = performance.now() - begun;
@@ -125,41 +132,64 @@ async function cover(
   const failed = results.find(({ status }) => status === 'failed');
   if (failed !== undefined) throw new Error(`nothing was broken yet, but this fails: ${failed.title} (${failed.file})`);
   if (results.length === 0) throw new Error(`no test was run: ${output}`);
-  return { takenBy: hitsIn(folder, copy), durationMs };
+  return { takenBy: hitsIn(folder, copy, results), durationMs };
 }
 
-function hitsIn(folder: string, copy: string): Map<number, string[]> {
-  const takenBy = new Map<number, string[]>();
+function hitsIn(folder: string, copy: string, results: readonly Result[]): Map<number, Result[]> {
+  const takenBy = new Map<number, Result[]>();
+  const citing = results.filter(({ status }) => status === 'passed');
   for (const name of readdirSync(folder)) {
     const hits: unknown = JSON.parse(readFileSync(join(folder, name), 'utf8'));
-    if (!isHits(hits)) continue;
+    if (!isHits(hits)) throw new Error(`${name} has no branches`);
     const file = relative(copy, hits.file);
-    for (const branch of hits.branches) takenBy.set(branch, [...(takenBy.get(branch) ?? []), file]);
+    for (const result of citing.filter((test) => test.file === file)) {
+      const own = hits.tests.filter(({ title }) => title === result.title).flatMap(({ branches }) => branches);
+      for (const branch of new Set([...hits.before, ...own])) {
+        takenBy.set(branch, [...(takenBy.get(branch) ?? []), result]);
+      }
+    }
   }
   return takenBy;
 }
 
-function isHits(hits: unknown): hits is { readonly file: string; readonly branches: readonly number[] } {
-  return (
-    typeof hits === 'object' && hits !== null && 'file' in hits && 'branches' in hits && Array.isArray(hits.branches)
-  );
+interface Hits {
+  readonly file: string;
+  readonly before: readonly number[];
+  readonly tests: readonly { readonly title: string; readonly branches: readonly number[] }[];
 }
 
+function isHits(hits: unknown): hits is Hits {
+  return typeof hits === 'object' && hits !== null && 'file' in hits && 'before' in hits && 'tests' in hits;
+}
+
+/** Runs the tests that take the broken branch, the quick ones first. */
 async function firstToNotice(
   copy: string,
   sources: ReadonlyMap<string, string>,
   branch: Branch,
-  files: readonly string[],
+  tests: readonly Result[],
   limitMs: number,
 ): Promise<string | undefined> {
   const text = sources.get(branch.file) ?? '';
   writeFileSync(join(copy, branch.file), broken(text, branch));
-  const options = [...CONFIGURATION, '--bail', '1'];
-  const { results, timedOut } = await runCitingTests({ root: copy, files, options, limitMs });
-  writeFileSync(join(copy, branch.file), text);
-  if (timedOut) return 'time: the tests did not end';
-  const failed = results.find(({ status }) => status === 'failed');
-  return failed === undefined ? undefined : `${failed.file}: ${failed.title}`;
+  try {
+    const quick = tests.filter(({ durationMs }) => durationMs <= QUICK_MS);
+    const slow = tests.filter(({ durationMs }) => durationMs > QUICK_MS);
+    for (const some of [quick, slow].filter(({ length }) => length > 0)) {
+      const files = [...new Set(some.map(({ file }) => file))];
+      const titles = some.map(({ title }) => title);
+      const options = [...OPTIONS, '--bail', '1'];
+      const { results, timedOut } = await runCitingTests({ root: copy, files, titles, options, limitMs });
+      if (timedOut) return 'time: the tests did not end';
+      const failed = results.find(({ status }) => status === 'failed');
+      if (failed !== undefined) return `${failed.file}: ${failed.title}`;
+      if (results.every(({ status }) => status === 'skipped'))
+        throw new Error(`no test of ${titles.join(', ')} was run`);
+    }
+    return undefined;
+  } finally {
+    writeFileSync(join(copy, branch.file), text);
+  }
 }
 
 /** `count` of them, in an order that the seed decides. */

@@ -9,6 +9,7 @@ export interface Result {
   readonly file: string;
   readonly title: string;
   readonly status: 'passed' | 'failed' | 'skipped';
+  readonly durationMs: number;
 }
 
 /** How tests are run; a run that takes longer than `limitMs` is ended, and has `timedOut`. */
@@ -16,6 +17,8 @@ export interface Run {
   /** Where `node_modules` and the tests are. */
   readonly root: string;
   readonly files: readonly string[];
+  /** Only these tests; all that cite a requirement when left out. */
+  readonly titles?: readonly string[];
   /** More arguments for vitest. */
   readonly options: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -32,12 +35,15 @@ export interface Outcome {
 /** Only tests that cite a requirement. */
 const CITING = 'S6-\\d{3}';
 
+/** More titles than this are not worth a pattern, which has to fit into an argument. */
+const MOST_TITLES = 400;
+
 /** Runs the tests in `files` that cite a requirement, with a process of their own. */
-export async function runCitingTests({ root, files, options, env = {}, limitMs }: Run): Promise<Outcome> {
+export async function runCitingTests({ root, files, titles, options, env = {}, limitMs }: Run): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), 'loci-conformance-'));
   const report = join(folder, 'results.json');
   const reporters = ['--reporter=dot', '--reporter=json', `--outputFile.json=${report}`];
-  const args = ['run', '-t', CITING, '--passWithNoTests', ...reporters, ...options, ...files];
+  const args = ['run', '-t', patternOf(titles), '--passWithNoTests', ...reporters, ...options, ...files];
   const child = spawn(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), ...args], {
     cwd: root,
     env: { ...process.env, ...env },
@@ -53,6 +59,8 @@ export async function runCitingTests({ root, files, options, env = {}, limitMs }
     if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
   };
   process.on('exit', end);
+  const stop = (): void => process.exit(143);
+  for (const signal of SIGNALS) process.on(signal, stop);
   const timer = setTimeout(
     () => {
       timedOut = true;
@@ -67,8 +75,16 @@ export async function runCitingTests({ root, files, options, env = {}, limitMs }
   } finally {
     clearTimeout(timer);
     process.off('exit', end);
+    for (const signal of SIGNALS) process.off(signal, stop);
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+function patternOf(titles: readonly string[] | undefined): string {
+  if (titles === undefined || titles.length > MOST_TITLES) return CITING;
+  return `^(?:${titles.map((title) => title.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|')})$`;
 }
 
 /** The results in vitest's JSON report. A file that could not be loaded counts as one failed test. */
@@ -78,11 +94,19 @@ export function parseReport(report: unknown, root: string): Result[] {
     const tests = list(entry, 'assertionResults').map((test): Result => {
       const status = text(test, 'status');
       const isDecided = status === 'passed' || status === 'failed';
-      return { file, title: text(test, 'fullName'), status: isDecided ? status : 'skipped' };
+      return {
+        file,
+        title: text(test, 'fullName'),
+        status: isDecided ? status : 'skipped',
+        durationMs: number(test, 'duration'),
+      };
     });
     const isBroken = text(entry, 'status') === 'failed' && tests.every(({ status }) => status !== 'failed');
     return isBroken
-      ? [...tests, { file, title: `(the file) ${text(entry, 'message').split('\n')[0] ?? ''}`, status: 'failed' }]
+      ? [
+          ...tests,
+          { file, title: `(the file) ${text(entry, 'message').split('\n')[0] ?? ''}`, status: 'failed', durationMs: 0 },
+        ]
       : tests;
   });
 }
@@ -95,6 +119,11 @@ function list(value: unknown, name: string): unknown[] {
 function text(value: unknown, name: string): string {
   const entry = property(value, name);
   return typeof entry === 'string' ? entry : '';
+}
+
+function number(value: unknown, name: string): number {
+  const entry = property(value, name);
+  return typeof entry === 'number' ? entry : 0;
 }
 
 function property(value: unknown, name: string): unknown {

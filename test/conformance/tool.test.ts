@@ -109,7 +109,7 @@ describe('a title', () => {
 });
 
 describe('the matrix', () => {
-  const passed = { file: 'test/a.test.ts', title: `a machine ${ONE} does`, status: 'passed' } as const;
+  const passed = { file: 'test/a.test.ts', title: `a machine ${ONE} does`, status: 'passed', durationMs: 1 } as const;
   const failed = { ...passed, title: `a machine ${ONE} does not`, status: 'failed' } as const;
 
   it.each([
@@ -148,7 +148,7 @@ describe('the matrix', () => {
           name: '/x/test/a.test.ts',
           status: 'passed',
           assertionResults: [
-            { fullName: 'one', status: 'passed' },
+            { fullName: 'one', status: 'passed', duration: 3.5 },
             { fullName: 'two', status: 'pending' },
           ],
         },
@@ -156,9 +156,9 @@ describe('the matrix', () => {
       ],
     };
     expect(parseReport(report, '/x')).toEqual([
-      { file: 'test/a.test.ts', title: 'one', status: 'passed' },
-      { file: 'test/a.test.ts', title: 'two', status: 'skipped' },
-      { file: 'test/b.test.ts', title: '(the file) no such thing', status: 'failed' },
+      { file: 'test/a.test.ts', title: 'one', status: 'passed', durationMs: 3.5 },
+      { file: 'test/a.test.ts', title: 'two', status: 'skipped', durationMs: 0 },
+      { file: 'test/b.test.ts', title: '(the file) no such thing', status: 'failed', durationMs: 0 },
     ]);
   });
 });
