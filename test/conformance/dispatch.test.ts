@@ -225,6 +225,10 @@ describe('RFC 5533 §12.4, §8 packets that come back', () => {
       const [found, ...more] = finds(a, quoting(source, destination, octets));
       expect([found?.tag, more]).toEqual([tag, []]);
     }
+    const [first] = handshakes;
+    if (first?.message.type !== 'I1') throw new Error('no I1');
+    const earlier = encodeShim6({ ...first.message, initiatorContextTag: contextTag(0x777) }); // of a context that is gone
+    expect(finds(a, quoting(first.source, first.destination, earlier))).toEqual([]);
     for (const context of [original, fork, other]) {
       for (const [local, peer] of [
         [a.address(0), b.address(0)],

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { parsePayloadHeader } from '../../src/shim6/payload-header.ts';
-import { parseShim6 } from '../../src/shim6/message-codec.ts';
+import { encodeShim6, parseShim6 } from '../../src/shim6/message-codec.ts';
 import type { Probe } from '../../src/shim6/messages.ts';
+import type { ProbeReport } from '../../src/shim6/probe.ts';
 import { GOOD, HOLE } from '../../src/sim/two-hosts.ts';
 import type { Side, TwoHosts } from '../../src/sim/two-hosts.ts';
 import { formatAddress } from '../../src/wire/address.ts';
@@ -100,19 +101,25 @@ describe('RFC 5533 §7.2 the ULID is shown to be at a locator before payload goe
     const [context] = [...hosts.a.sim.host.contexts];
     expect(context?.peerLocators.map(({ address }) => formatAddress(address))).toContain(formatAddress(victim));
     hosts.ways.way = () => HOLE; // the peer makes everything else fail
-    hosts.ways.special = (_, destination) => (destination === victim ? GOOD : undefined);
+    const liar = hosts.b.locators[1]?.address;
+    hosts.ways.special = (source, destination) => (destination === victim || source === liar ? GOOD : undefined);
+    const toVictim = (): Captured[] =>
+      hosts.packets.filter(({ destination }) => formatAddress(destination) === formatAddress(victim));
     hosts.run(60_000);
-    const toVictim = hosts.packets.filter(({ destination }) => formatAddress(destination) === formatAddress(victim));
-    expect(toVictim.length).toBeGreaterThan(0);
-    expect(toVictim.every((packet) => probeOf(packet) !== undefined)).toBe(true);
-    expect(toVictim.length).toBeLessThan(100); // S6-170: and those ever more rarely
+    expect(toVictim().length).toBeGreaterThan(0);
+    expect(toVictim().length).toBeLessThan(100); // S6-170: ever more rarely
+    for (let i = 0; i < 30; i++) {
+      lie(hosts, victim, i);
+      hosts.run(1_000);
+    }
+    expect(toVictim().every((packet) => probeOf(packet) !== undefined)).toBe(true);
   });
 
   it('the judge sees payload that comes too early', () => {
     const hosts = talking(5, 'fast');
     hosts.ways.way = (provider) => (provider === 1 ? HOLE : GOOD);
     hosts.run(1_000);
-    const early = hosts.packets.filter((packet) => probeOf(packet)?.received.length !== 1);
+    const early = hosts.packets.filter((packet) => (probeOf(packet)?.received.length ?? 0) === 0);
     expect(unconfirmed(early).length).toBeGreaterThan(10);
   });
 });
@@ -122,6 +129,26 @@ function claim(hosts: TwoHosts, side: Side, address: Address): void {
   const [first] = side.locators;
   if (first === undefined) throw new Error('no locator');
   hosts.change(side, [...side.locators, { ...first, address, interface: 'elsewhere' }]);
+}
+
+/** b says that a probe of a has reached it at `address`, with a nonce that it cannot know. */
+function lie(hosts: TwoHosts, address: Address, i: number): void {
+  const { local: destination } = hosts.ulids(hosts.a);
+  const [, locator] = hosts.b.locators;
+  const [context] = [...hosts.a.sim.host.contexts];
+  if (locator === undefined || context === undefined) throw new Error('no context');
+  const source = locator.address;
+  const report = (from: Address, to: Address): ProbeReport => ({ source: from, destination: to, nonce: i, data: 0 });
+  const message: Probe = {
+    type: 'Probe',
+    receiverContextTag: context.tag,
+    state: 'InboundOk',
+    sent: [report(source, destination)],
+    received: [report(destination, address)],
+    pathTest: false,
+    options: {},
+  };
+  hosts.network.send({ source, destination, nextHeader: SHIM6, payload: encodeShim6(message) });
 }
 
 describe('RFC 5534 §4.2, §8 no exploration before there is a context', () => {
