@@ -1,7 +1,6 @@
-import { sameOctets } from '../wire/address.ts';
+import { addressKey } from '../wire/address.ts';
 import type { LocatorPair } from '../locators/pair.ts';
 import type { Instant } from '../wire/time.ts';
-import type { HostLocator } from './host-io.ts';
 
 /** RFC 4291 §2.5.4: what routing looks at. */
 const PREFIX_OCTETS = 8;
@@ -52,10 +51,6 @@ export class PeerPath<Member> {
 }
 
 /** The class of a pair, as a `Map` key. */
-export function pathClassKey(pair: LocatorPair, locators: readonly HostLocator[]): string {
-  const prefixes = String.fromCharCode(
-    ...pair.local.subarray(0, PREFIX_OCTETS),
-    ...pair.peer.subarray(0, PREFIX_OCTETS),
-  );
-  return prefixes + (locators.find((locator) => sameOctets(locator.address, pair.local))?.interface ?? '');
+export function pathClassKey({ local, peer }: LocatorPair, ownInterface: string): string {
+  return addressKey(local).slice(0, PREFIX_OCTETS) + addressKey(peer).slice(0, PREFIX_OCTETS) + ownInterface;
 }

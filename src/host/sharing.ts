@@ -2,6 +2,7 @@ import type { LocatorPair } from '../locators/pair.ts';
 import type { ReapProfile } from '../reap/profile.ts';
 import { RoundTrips } from '../reap/round-trips.ts';
 import { TokenBucket } from '../shim6/rate-limit.ts';
+import { addressKey } from '../wire/address.ts';
 import { NEVER } from '../wire/time.ts';
 import type { Instant } from '../wire/time.ts';
 import type { HostEffect, HostLocator } from './host-io.ts';
@@ -40,6 +41,9 @@ export class Sharing {
   readonly budget: ProbeBudget<Sharer>;
   readonly #keepalives: TokenBucket;
   readonly #locators: () => readonly HostLocator[];
+  /** The locators of which the interfaces are. */
+  #known: readonly HostLocator[] = [];
+  #interfaces: ReadonlyMap<string, string> = new Map();
   readonly #trips = new Map<ReapProfile, RoundTrips>();
   readonly #standbyEveryMs: number;
   readonly #standby = new Set<Sharer>();
@@ -67,7 +71,12 @@ export class Sharing {
   }
 
   classOf(pair: LocatorPair): string {
-    return pathClassKey(pair, this.#locators());
+    const locators = this.#locators();
+    if (locators !== this.#known) {
+      this.#known = locators;
+      this.#interfaces = new Map(locators.map((locator) => [addressKey(locator.address), locator.interface]));
+    }
+    return pathClassKey(pair, this.#interfaces.get(addressKey(pair.local)) ?? '');
   }
 
   /** Round trips of all contexts with this profile: those of one class have the same. */
