@@ -36,16 +36,19 @@ function ipv6(version: number, nextHeader: number, { local, peer }: LocatorPair,
 }
 
 /** What becomes of packets that programs send, one batch of them: octets, socket, and where the checksum starts. */
-function outbound(path: FastPath, packets: readonly Uint8Array[]): { sent: string; socket: number; sum: number }[] {
+function outbound(
+  path: FastPath,
+  packets: readonly Uint8Array[],
+  held: (packet: Uint8Array) => void = () => undefined,
+): { sent: string; socket: number; sum: number }[] {
   const some = batch(packets.length, 2048);
   packets.forEach((packet, slot) => {
     some.slab.set(packet, slot * 2048 + HEADROOM);
     some.meta[slot * FIELDS + OFFSET] = slot * 2048 + HEADROOM;
     some.meta[slot * FIELDS + LENGTH] = packet.length;
   });
-  path.outbound(some, packets.length, (locator) =>
-    toHex(locator) === toHex(PAIR.local) ? SOCKET_OF_A2 : SOCKET_OF_A1,
-  );
+  const descriptor = (locator: Address): number => (locator === PAIR.local ? SOCKET_OF_A2 : SOCKET_OF_A1);
+  path.outbound(some, packets.length, descriptor, { held, tooLong: () => undefined });
   return packets.map((_, slot) => {
     const row = slot * FIELDS;
     const start = some.meta[row + OFFSET] ?? 0;
@@ -86,6 +89,19 @@ describe('RFC 5533 §11 packets to send', () => {
     path.add({ ...flow(), tagPeer: undefined });
     const packet = ipv6(6, UDP, ULIDS, payload);
     expect(outbound(path, [packet])).toEqual([{ sent: toHex(packet), socket: SOCKET_OF_A1, sum: 0 }]);
+  });
+});
+
+describe('RFC 5533 §8 packets of a pair of which an error was told', () => {
+  it('S6-122 are remembered, to be told of when nothing else is found, and sent all the same', () => {
+    const path = new FastPath();
+    path.add({ ...flow(), isStuck: true });
+    const packet = ipv6(6, UDP, ULIDS, new Uint8Array(8));
+    const held: Uint8Array[] = [];
+    const [sent] = outbound(path, [packet], (copy) => held.push(copy));
+    expect(held).toEqual([packet]);
+    expect(sent).toMatchObject({ socket: SOCKET_OF_A2 });
+    expect(sent?.sent).toHaveLength(2 * (packet.length + 8));
   });
 });
 

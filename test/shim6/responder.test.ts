@@ -64,6 +64,10 @@ describe('R1', () => {
     const host = responder();
     expect(r1For(host, i1())).toEqual(r1For(host, i1()));
     expect(r1For(host, i1(), NOW + 1000)).not.toEqual(r1For(host, i1()));
+    const asking = i1({ detection: { sendTimeoutMs: 50 } }); // granted only when asked for, and only by who wants it
+    expect(r1For(responder(100), i1()).options.detection).toBeUndefined();
+    expect(r1For(responder(), asking).options.detection).toBeUndefined();
+    expect(r1For(responder(100), asking).options.detection).toEqual({ sendTimeoutMs: 100 });
   });
 
   it('S6-214 is at most three times as long as the I1, fast detection included', () => {

@@ -411,7 +411,7 @@ describe('I2', () => {
     }
   });
 
-  it('an old one replayed does not put back an old tag; the last one repeated just gets R2 again', () => {
+  it('S6-042 an old one replayed does not put back an old tag; the last one repeated just gets R2 again', () => {
     const { world, a, b, ab } = established();
     const first = world.trace.find(is('I2'));
     world.run(3000);
