@@ -7,6 +7,7 @@ import type { Program } from '../src/cli/demo/program.ts';
 import { addressOf, eventually } from '../src/cli/demo/stage.ts';
 import { HOSTS, buildTopology } from '../src/cli/demo/topology.ts';
 import type { Host, Topology } from '../src/cli/demo/topology.ts';
+import { LociError } from '../src/node/error.ts';
 import { parseShim6 } from '../src/shim6/message-codec.ts';
 import type { Shim6Message } from '../src/shim6/messages.ts';
 import { isControl, packetsOf } from '../test/e2e/support/packets.ts';
@@ -94,8 +95,9 @@ export class Arena {
         },
         SETTLED_WITHIN_MS,
       );
-    } catch (cause) {
-      throw new Error(`${complaint} (${seen})`, { cause });
+    } catch (error) {
+      if (!(error instanceof LociError) || error.code !== 'timeout') throw error;
+      throw new LociError('timeout', `${error.message} (${seen})`, { cause: error });
     }
   }
 
