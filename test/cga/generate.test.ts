@@ -126,7 +126,7 @@ describe('the Modifier search', () => {
     sec: 1,
   } as const;
 
-  it('finds the same Modifier in slices as at once, and stays within each slice', () => {
+  it('S6-229 finds the same Modifier in slices as at once, and stays within each slice', () => {
     const search = new ModifierSearch(nodeCrypto, task);
     let found: Uint8Array | undefined;
     for (let slices = 0; found === undefined; slices++) {
@@ -137,7 +137,7 @@ describe('the Modifier search', () => {
     expect(search.step(1000)).toEqual(found);
   });
 
-  it('carries over all octets and wraps at 2^128', () => {
+  it('S6-223 carries over all octets and wraps at 2^128', () => {
     const tried: string[] = [];
     const recording = {
       ...nodeCrypto,

@@ -110,7 +110,7 @@ describe('HBA generation, RFC 5535 §6, against values worked out apart', () => 
     expect(lengths).toEqual([16, 48]);
   });
 
-  it('wants at least one prefix, of 64 bits', () => {
+  it('S6-203 wants at least one prefix, of 64 bits', () => {
     expect(() => hbaExtensions([], false)).toThrow(RangeError);
     expect(() => hbaExtensions([hex('20010db8')], false)).toThrow(RangeError);
   });
@@ -134,7 +134,7 @@ describe('HBA verification, RFC 5535 §7.2', () => {
     expect(runs).toBe(0);
   });
 
-  it('hashes extensions beside the Multi-Prefix one, and fails with two of them', () => {
+  it('S6-212 hashes extensions beside the Multi-Prefix one, and fails with two of them', () => {
     const basis = { sec: 0, modifier, prefixes, publicKey: exampleKey, collisionCount: 0 } as const;
     const mixed = formHbaSet(nodeCrypto, {
       ...basis,
@@ -150,7 +150,7 @@ describe('HBA verification, RFC 5535 §7.2', () => {
     expect(verifyCga(nodeCrypto, address, octetsOf(twice))).toEqual({ valid: true });
   });
 
-  it('answers for octets that are no parameters', () => {
+  it('S6-213 answers for octets that are no parameters', () => {
     const address = ip('2001:db8:a:1::1');
     expect(verifyHba(nodeCrypto, address, new Uint8Array(24))).toEqual({ valid: false, reason: 'truncated' });
     expect(verifyHba(nodeCrypto, address, new Uint8Array(30))).toEqual({ valid: false, reason: 'malformed' });

@@ -128,7 +128,7 @@ describe('Multi-Prefix extension, RFC 5535 §5', () => {
     ['a Length that is not 4+8n', '0012000d0000000020010db8000a000100'],
     ['a Length below 4', '001200020000'],
     ['octets after it that are no TLV', `${P0}00`],
-  ])('takes %s for no valid extension', (_name, text) => {
+  ])('S6-203 takes %s for no valid extension', (_name, text) => {
     expect(findMultiPrefix(hex(text))).toBeUndefined();
   });
 

@@ -82,7 +82,7 @@ describe('keys that can sign for locators', () => {
     expect(verifySigningKey(hex(row?.cga_params_hex ?? ''))).toEqual({ valid: false, reason: 'not-rsa' });
   });
 
-  it('refuses a set whose P flag says that no key is there, even when one is', () => {
+  it('S6-060 refuses a set whose P flag says that no key is there, even when one is', () => {
     const random = { crypto: nodeCrypto, random: systemRandom };
     const [member] = generateHbaSet({ ...random, prefixes: [prefix('2001:db8::')], sec: 0 }).members;
     expect(member && verifySigningKey(encodeCgaParameters(member.parameters))).toEqual({
@@ -126,7 +126,7 @@ describe('keys that can sign for locators', () => {
     }
   });
 
-  it('verifies the ULID under each collision count it may have', () => {
+  it('S6-215 verifies the ULID under each collision count it may have', () => {
     const parsed = parseCgaParameters(signed.parameters);
     if (!parsed.ok) throw new Error(parsed.reason);
     for (const collisionCount of [0, 1, 2]) {
@@ -138,7 +138,7 @@ describe('keys that can sign for locators', () => {
     }
   });
 
-  it('answers for parameters without a key', () => {
+  it('S6-241 answers for parameters without a key', () => {
     expect(verifySigningKey(signed.parameters.subarray(0, 25))).toEqual({ valid: false, reason: 'malformed' });
   });
 });

@@ -132,7 +132,7 @@ describe('two hosts in virtual time', () => {
     expect(hosts.events(hosts.b, 'selected').length).toBeLessThanOrEqual(1);
   });
 
-  it('says once that a context ended, and why', () => {
+  it('S6-201 says once that a context ended, and why', () => {
     const hosts = talking(6);
     hosts.a.sim.handle({ type: 'close', ulids: hosts.ulids(hosts.a) });
     const ended = hosts.events(hosts.a, 'state').filter((event) => event.state === 'IDLE');

@@ -120,14 +120,14 @@ describe('RFC 5533 §11 sending', () => {
     expect(sent[6]).toBe(0);
   });
 
-  it('sends what belongs to no context as it is, from its own source', () => {
+  it('S6-143 sends what belongs to no context as it is, from its own source', () => {
     const packet = ipv6(17, A1, B2, UDP);
     const sent = out(new FastPath(), packet);
     expect(sent.packet).toEqual(packet);
     expect(sent.socket).toBe(5);
   });
 
-  it('skips what is not IPv6, is cut short, or has a header chain that runs past its end', () => {
+  it('S6-143 skips what is not IPv6, is cut short, or has a header chain that runs past its end', () => {
     const path = new FastPath();
     path.add(flowOfA());
     expect(out(path, hex('45000014')).socket).toBe(-1);
@@ -174,7 +174,7 @@ describe('RFC 5533 §12.2 receiving', () => {
     expect(asides).toHaveLength(1);
   });
 
-  it('undoes at one end what the other end did', () => {
+  it('S6-145 undoes at one end what the other end did', () => {
     const a = new FastPath();
     a.add(flowOfA());
     const b = new FastPath();

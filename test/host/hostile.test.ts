@@ -47,7 +47,7 @@ describe('a host and strangers', () => {
     expect(hosts.a.sim.host.contexts.size).toBe(0);
   });
 
-  it('limits what a flood of I1 from one /64 can make it send, and keeps nothing of it', () => {
+  it('S6-076 limits what a flood of I1 from one /64 can make it send, and keeps nothing of it', () => {
     const hosts = twoHosts(1);
     let sent = 0;
     for (let i = 0; i < 50_000; i++) {
@@ -72,7 +72,7 @@ describe('a host and strangers', () => {
     }
   });
 
-  it('makes a context for a valid I2 only', () => {
+  it('S6-091 makes a context for a valid I2 only', () => {
     const hosts = twoHosts(1);
     const { responderNonce, responderValidator } = askR1(hosts);
     const i2 = { type: 'I2', initiatorContextTag: tag, initiatorNonce: 7, responderNonce } as const;
@@ -90,7 +90,7 @@ describe('a host and strangers', () => {
     expect(sent).toBeLessThan(60);
   });
 
-  it('never throws, never makes or loses a context, never answers elsewhere, whatever octets come', () => {
+  it('S6-147 never throws, never makes or loses a context, never answers elsewhere, whatever octets come', () => {
     const { hosts, source } = establishedPair();
     const junk = fc.uint8Array({ maxLength: 1300 });
     fc.assert(
@@ -107,7 +107,7 @@ describe('a host and strangers', () => {
     );
   });
 
-  it('recovers a context that the peer has lost when traffic shows it (RFC 5533 §7.5)', () => {
+  it('S6-106 S6-110 recovers a context that the peer has lost when traffic shows it (RFC 5533 §7.5)', () => {
     const { hosts } = establishedPair();
     hosts.traffic(hosts.a, 5, 4_000);
     hosts.ways.way = (provider) => ({ delayMs: 0.2, loss: provider === 1 ? 1 : 0 });

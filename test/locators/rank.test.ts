@@ -35,7 +35,7 @@ function rank(ours: OwnLocator[], theirs: PeerLocator[], current?: [number, numb
 }
 
 describe('RFC 5534 §4.2 the order of exploration', () => {
-  it('takes the current pair once more, then pairs that share nothing with it, then the rest', () => {
+  it('S6-169 takes the current pair once more, then pairs that share nothing with it, then the rest', () => {
     const order = rank([own(1), own(2)], [peer(1), peer(2)], [1, 1]);
     expect(order.slice(0, 2)).toEqual(['11', '22']);
     expect(order.slice(2).sort()).toEqual(['12', '21']);
@@ -50,11 +50,11 @@ describe('RFC 5534 §4.2 the order of exploration', () => {
     expect(rank([own(1)], [peer(1, { verified: false }), peer(2)])).toEqual(['12']);
   });
 
-  it('tries locators flagged BROKEN last, even the current one', () => {
+  it('S6-169 tries locators flagged BROKEN last, even the current one', () => {
     expect(rank([own(1)], [peer(1, { broken: true }), peer(2), peer(3)], [1, 1]).at(-1)).toBe('11');
   });
 
-  it('follows priority, then weight, then local cost', () => {
+  it('S6-169 follows priority, then weight, then local cost', () => {
     expect(rank([own(1)], [peer(1, { priority: 2 }), peer(2, { weight: 1 }), peer(3, { weight: 5 })])).toEqual([
       '13',
       '12',
@@ -63,7 +63,7 @@ describe('RFC 5534 §4.2 the order of exploration', () => {
     expect(rank([own(1, { cost: 9 }), own(2)], [peer(1)])).toEqual(['21', '11']);
   });
 
-  it('uses deprecated addresses and backups only after all others', () => {
+  it('S6-169 uses deprecated addresses and backups only after all others', () => {
     expect(
       rank([own(1, { state: 'deprecated' }), own(2)], [peer(1), peer(2)], [2, 2])
         .slice(0, 2)

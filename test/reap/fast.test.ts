@@ -76,7 +76,7 @@ describe('profile fast: a failure of the current pair', () => {
       expect(percentiles(times).max).toBeLessThan(47);
     });
 
-    it(`moves only the direction A to B when only that dies (${traffic})`, () => {
+    it(`S6-160 moves only the direction A to B when only that dies (${traffic})`, () => {
       const times = SEEDS.map((seed) => {
         const hosts = busy({ seed, traffic, failing: dead('A') }).run(FAILURE + 700);
         expect([hosts.pair('A'), hosts.pair('B')]).toEqual(['22', '11']);
@@ -87,7 +87,7 @@ describe('profile fast: a failure of the current pair', () => {
       expect(percentiles(times).median).toBeLessThan(47);
     });
 
-    it(`moves only the direction B to A when only that dies (${traffic})`, () => {
+    it(`S6-160 moves only the direction B to A when only that dies (${traffic})`, () => {
       const times = SEEDS.map((seed) => {
         const hosts = busy({ seed, traffic, failing: dead('B') }).run(FAILURE + 700);
         expect([hosts.pair('A'), hosts.pair('B')]).toEqual(['11', '22']);
@@ -98,7 +98,7 @@ describe('profile fast: a failure of the current pair', () => {
     });
   }
 
-  it('moves within a few milliseconds when the local address goes', () => {
+  it('S6-161 moves within a few milliseconds when the local address goes', () => {
     const times = SEEDS.map((seed) => {
       const hosts = busy({ seed, traffic: 'acknowledged', failing: dead('AB') });
       hosts.at(FAILURE + 0.1, () => {
@@ -164,7 +164,7 @@ describe('profile fast: no failure', () => {
     });
   }
 
-  it('stays while the remote program says nothing: Keepalives come', () => {
+  it('S6-163 stays while the remote program says nothing: Keepalives come', () => {
     for (const seed of SEEDS.slice(0, 5)) {
       const hosts = busy({ seed, traffic: 'one-way' }).run(10_000);
       expect([hosts.count('suspect'), hosts.moves().length]).toEqual([0, 0]);
@@ -172,7 +172,7 @@ describe('profile fast: no failure', () => {
     }
   });
 
-  it('is silent when nobody sends', () => {
+  it('S6-164 is silent when nobody sends', () => {
     const hosts = new TwoHosts({ profile: FAST, seed: 1 });
     hosts.payload('A');
     hosts.run(100);

@@ -42,7 +42,7 @@ describe('a host of the negotiated profiles', () => {
     expect(tests.length).toBeLessThan(45); // at most one per Send Timeout
   });
 
-  it('acts on a hint sooner than on silence when the pair is dead', () => {
+  it('S6-158 acts on a hint sooner than on silence when the pair is dead', () => {
     const two = hosts(3, (_f, pair, now) => pair === '11' && now > 300);
     two.at(301, () => {
       two.input('A', { type: 'hint', cause: 'icmp' });
@@ -54,7 +54,7 @@ describe('a host of the negotiated profiles', () => {
     expect(two.pair('A')).toBe('22');
   });
 
-  it('make before break: no payload is lost, and both directions leave the address', () => {
+  it('S6-197 make before break: no payload is lost, and both directions leave the address', () => {
     for (let seed = 1; seed <= 20; seed++) {
       const two = hosts(seed);
       two.at(300, () => {
@@ -68,7 +68,7 @@ describe('a host of the negotiated profiles', () => {
     }
   });
 
-  it('make before break: stays when nothing else works', () => {
+  it('S6-197 make before break: stays when nothing else works', () => {
     const two = hosts(5, (_f, pair) => pair !== '11');
     two.at(300, () => {
       two.input('A', { type: 'deprecate', pair: pairOf('A', '11') });
@@ -91,7 +91,7 @@ describe('a host of the negotiated profiles', () => {
     expect(two.moves('A').length).toBeLessThanOrEqual(6);
   });
 
-  it('tests the preferred pair only while the context is in use', () => {
+  it('S6-164 tests the preferred pair only while the context is in use', () => {
     const two = new TwoHosts({ profile: FAST, seed: 8, path: (_f, pair) => () => (pair === '11' ? undefined : 0.2) });
     two.program('A', 1, 0, 2_000);
     two.program('B', 1, 0, 2_000);
@@ -111,7 +111,7 @@ describe('a host of the negotiated profiles', () => {
     expect(machine.isSendTimerRunning).toBe(true);
   });
 
-  it('all pairs dead: backs off, and recovers on any pair', () => {
+  it('S6-169 S6-171 all pairs dead: backs off, and recovers on any pair', () => {
     const two = hosts(10, (_f, pair, now) => now > 500 && (now < 20_000 || pair !== '21'));
     two.run(19_000);
     expect(two.sent.filter((s) => s.packet.kind === 'probe' && s.host === 'A' && s.at > 9_000).length).toBeLessThan(20);

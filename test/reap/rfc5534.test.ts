@@ -90,7 +90,7 @@ describe('RFC 5534 Appendix A', () => {
     expect(keepalives.at(-1)?.at).toBeLessThan(60_000 + 16_000);
   });
 
-  it('T4: both move to the other pair when one provider of B fails', () => {
+  it('S6-196 T4: both move to the other pair when one provider of B fails', () => {
     for (let seed = 1; seed <= 30; seed++) {
       const failure = 30_000;
       const path = (_f: Name, pair: string) => (now: number) => (now > failure && pair === '11' ? undefined : 5);
@@ -142,7 +142,7 @@ describe('RFC 5534 Appendix A', () => {
     expect(host.machine.state).toBe('Operational');
   });
 
-  it('T6: S6-162 S6-188 the Keepalive Interval follows what the peer announced', () => {
+  it('S6-194 T6: S6-162 S6-188 the Keepalive Interval follows what the peer announced', () => {
     const host = new Host();
     host.do({ type: 'peer-timeout', keepaliveTimeoutMs: 0 });
     host.do({ type: 'peer-timeout', keepaliveTimeoutMs: 30_000 });
@@ -172,7 +172,7 @@ describe('RFC 5534 Appendix A', () => {
     expect(sent.every((s) => s.probe.state === 'Exploring')).toBe(true);
   });
 
-  it('T8: the exploration goes on where it was after the context was not ESTABLISHED for a while', () => {
+  it('S6-168 T8: the exploration goes on where it was after the context was not ESTABLISHED for a while', () => {
     const host = new Host().exploring();
     const wait = host.machine.deadline - host.now;
     host.do({ type: 'freeze' });
@@ -185,7 +185,7 @@ describe('RFC 5534 Appendix A', () => {
 });
 
 describe('RFC 5534 §6 the table', () => {
-  it('S6-193 S6-166 payload out starts the Send Timer, once; payload in stops it', () => {
+  it('S6-165 S6-193 S6-166 payload out starts the Send Timer, once; payload in stops it', () => {
     const host = new Host();
     host.do({ type: 'payload-sent' });
     const due = host.machine.deadline;
@@ -231,7 +231,7 @@ describe('RFC 5534 §6 the table', () => {
     expect([host.machine.state, host.machine.isSendTimerRunning]).toEqual(['Operational', true]);
   });
 
-  it('R-04: keeps the current pair when it is among the reports', () => {
+  it('S6-196 R-04: keeps the current pair when it is among the reports', () => {
     const host = new Host();
     host.do({ type: 'payload-sent' });
     const sent = probes(host.until(17_500)).map(itselfOf);
@@ -239,7 +239,7 @@ describe('RFC 5534 §6 the table', () => {
     expect(host.machine.pair).toEqual(pairOf('A', '11'));
   });
 
-  it('a report with an unknown nonce is no evidence', () => {
+  it('S6-196 a report with an unknown nonce is no evidence', () => {
     const host = new Host().exploring();
     const pair = pairOf('A', '22');
     host.hear('22', 'InboundOk', [{ source: pair.local, destination: pair.peer, nonce: 12345, data: 0 }]);
@@ -273,7 +273,7 @@ describe('RFC 5534 §6 the table', () => {
     expect(host.do({ type: 'hint', cause: 'application' })).toEqual([]);
   });
 
-  it('explores other pairs at once when the local address goes, and never ends on a dead pair', () => {
+  it('S6-161 explores other pairs at once when the local address goes, and never ends on a dead pair', () => {
     const host = new Host();
     const effects = host.do({ type: 'pair-dead', cause: 'address-lost' });
     expect(probes(effects)).toMatchObject([{ pair: pairOf('A', '22'), probe: { state: 'Exploring' } }]);
@@ -285,7 +285,7 @@ describe('RFC 5534 §6 the table', () => {
     expect(later.every((s) => !pairKey(s.pair).startsWith(pairKey(pairOf('A', '11')).slice(0, 16)))).toBe(true);
   });
 
-  it('starts afresh when a new pair turns up during a long exploration', () => {
+  it('S6-169 starts afresh when a new pair turns up during a long exploration', () => {
     const host = new Host(['11', '12']);
     host.do({ type: 'payload-sent' });
     host.until(200_000);
@@ -294,7 +294,7 @@ describe('RFC 5534 §6 the table', () => {
     expect(host.machine.deadline - host.now).toBeLessThanOrEqual(600);
   });
 
-  it('make before break: leaves a pair that will go only for one that is confirmed', () => {
+  it('S6-197 make before break: leaves a pair that will go only for one that is confirmed', () => {
     const host = new Host();
     const effects = host.do({ type: 'deprecate', pair: pairOf('A', '11') });
     expect(probes(effects)).toMatchObject([{ pair: pairOf('A', '22') }]);

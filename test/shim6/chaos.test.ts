@@ -21,7 +21,7 @@ function beliefs(one: TestHost, other: TestHost): unknown {
 }
 
 describe('two hosts on a bad network', () => {
-  it('agree in the end, whatever was lost, repeated or late, and whoever started or forgot', () => {
+  it('S6-064 agree in the end, whatever was lost, repeated or late, and whoever started or forgot', () => {
     for (let seed = 1; seed <= 150; seed++) {
       const random = seeded(seed * 7919);
       const { world, a, b, ab, ba } = twoHosts({ a: { seed: seed * 2 }, b: { seed: seed * 2 + 1 } });
@@ -136,7 +136,7 @@ describe('a context', () => {
     );
   });
 
-  it('with its right tag does only what an Update may do', () => {
+  it('S6-139 with its right tag does only what an Update may do', () => {
     fc.assert(
       fc.property(fc.array(anyMessage, { maxLength: 12 }), (messages) => {
         const { world, a, b } = established();
@@ -153,7 +153,7 @@ describe('a context', () => {
     );
   });
 
-  it('drops a preference for a locator list it has not seen', () => {
+  it('S6-137 drops a preference for a locator list it has not seen', () => {
     const { world, a, b } = established();
     const octets = encodeShim6({
       type: 'UpdateRequest',

@@ -15,7 +15,7 @@ describe('octets made by others', () => {
     expect(toHex(encodeShim6(message))).toBe(toHex(hex(octets)));
   });
 
-  it.each(SPEC_VECTORS)('reads $name from them', ({ message, octets }) => {
+  it.each(SPEC_VECTORS)('S6-011 reads $name from them', ({ message, octets }) => {
     expect(parseShim6(hex(octets))).toEqual({ ok: true, value: message });
   });
 });
@@ -32,7 +32,7 @@ describe('the payload extension header', () => {
     expect(w.finish()).toEqual(octets.slice(0, 8));
   });
 
-  it('is refused when it claims another length, lacks P or is cut', () => {
+  it('S6-009 is refused when it claims another length, lacks P or is cut', () => {
     expect(parsePayloadHeader(hex('1101fedc ba987654'))).toMatchObject({ ok: false, reason: 'bad-length' });
     expect(parsePayloadHeader(hex('11007edc ba987654'))).toMatchObject({ ok: false, reason: 'bad-value' });
     expect(parsePayloadHeader(hex('1100fedc ba'))).toMatchObject({ ok: false, reason: 'truncated' });
@@ -151,7 +151,7 @@ describe('options', () => {
     });
   });
 
-  it('refuse a message when one is cut, left over or there twice', () => {
+  it('S6-147 refuse a message when one is cut, left over or there twice', () => {
     const octets = hex('3b024000 00007edc ba987654 00000001 00060040 00000000');
     expect(parseShim6(resummed(octets))).toMatchObject({ ok: false, reason: 'truncated' });
     const twice = hex('3b034000 00007edc ba987654 00000001 000a0004 61626364 000a0004 61626364');
@@ -192,7 +192,7 @@ describe('locator lists and preferences', () => {
     expect(lengths).toEqual([32, 48, 64, 128, 152, 288]);
   });
 
-  it('refuse an empty list and one whose Length does not fit its count', () => {
+  it('S6-043 refuse an empty list and one whose Length does not fit its count', () => {
     const list = request({ locatorList: { generation: 1, locators: [{ address: new Uint8Array(16), method: 1 }] } });
     expect(changed(list, (o) => o.fill(0, 24, 25))).toMatchObject({ ok: false });
     expect(changed(list, (o) => o.fill(2, 24, 25))).toMatchObject({ ok: false });
@@ -219,7 +219,7 @@ describe('locator lists and preferences', () => {
     });
   });
 
-  it('refuse elements of no length and a rest that is no element', () => {
+  it('S6-048 refuse elements of no length and a rest that is no element', () => {
     const octets = '3b034000 00007edc ba987654 00000001 00060007 11223344';
     expect(parseShim6(resummed(hex(`${octets} 00010000 00000000`)))).toMatchObject({ ok: false, reason: 'bad-value' });
     const three = hex('3b034000 00007edc ba987654 00000001 00060008 11223344 02010000 00000000');
@@ -244,7 +244,7 @@ describe('Probe', () => {
     expect(changed(probe(1, 0), (o) => o.fill(0, 12, 13))).toMatchObject({ ok: false, at: 12 });
   });
 
-  it('is refused when the reports run past the header', () => {
+  it('S6-147 is refused when the reports run past the header', () => {
     expect(changed(probe(1, 0), (o) => o.fill(0x11, 12, 13))).toMatchObject({ ok: false, reason: 'truncated' });
   });
 

@@ -17,19 +17,19 @@ const carried = ({ world }: ReturnType<typeof twoHosts>): (number | undefined)[]
   world.trace.map(({ message }) => ('options' in message ? message.options.detection?.sendTimeoutMs : undefined));
 
 describe('fast detection', () => {
-  it('is agreed in four messages when both ends want it', () => {
+  it('S6-170 is agreed in four messages when both ends want it', () => {
     const built = established({ a: { detectionMs: 50 }, b: { detectionMs: 80 } });
     expect(carried(built)).toEqual([50, 80, 50, 80]);
     expect([agreed(built.a), agreed(built.b)]).toEqual([80, 50]);
   });
 
-  it('is never mentioned again to a responder that did not grant it', () => {
+  it('S6-170 is never mentioned again to a responder that did not grant it', () => {
     const built = established({ a: { detectionMs: 50 } });
     expect(carried(built)).toEqual([50, undefined, undefined, undefined]);
     expect([agreed(built.a), agreed(built.b)]).toEqual([undefined, undefined]);
   });
 
-  it('is never offered by a responder that was not asked', () => {
+  it('S6-170 is never offered by a responder that was not asked', () => {
     const built = established({ b: { detectionMs: 80 } });
     expect(carried(built)).toEqual([undefined, undefined, undefined, undefined]);
     expect([agreed(built.a), agreed(built.b)]).toEqual([undefined, undefined]);
@@ -39,7 +39,7 @@ describe('fast detection', () => {
     [50, 80, [80, 50]],
     [50, undefined, [undefined, undefined]],
     [undefined, 80, [undefined, undefined]],
-  ] as const)('crossing I1s with %s and %s ms agree on %s', (ours, theirs, expected) => {
+  ] as const)('S6-170 crossing I1s with %s and %s ms agree on %s', (ours, theirs, expected) => {
     const built = twoHosts({
       a: ours === undefined ? {} : { detectionMs: ours },
       b: theirs === undefined ? {} : { detectionMs: theirs },
@@ -51,7 +51,7 @@ describe('fast detection', () => {
     expect([agreed(built.a), agreed(built.b)]).toEqual(expected);
   });
 
-  it('survives a lost R2 that only an I1 brings back', () => {
+  it('S6-170 survives a lost R2 that only an I1 brings back', () => {
     const built = twoHosts({ a: { detectionMs: 50 }, b: { detectionMs: 80 } });
     let losses = 3;
     built.world.loses = ({ message }) => message.type === 'R2' && losses-- > 0;
@@ -60,7 +60,7 @@ describe('fast detection', () => {
     expect([agreed(built.a), agreed(built.b)]).toEqual([80, 50]);
   });
 
-  it('survives the loss of the context at the peer', () => {
+  it('S6-170 survives the loss of the context at the peer', () => {
     const built = established({ a: { detectionMs: 50 }, b: { detectionMs: 80 } });
     const { world, a, b } = built;
     b.contexts = [];
@@ -71,7 +71,7 @@ describe('fast detection', () => {
     expect([agreed(a), agreed(b)]).toEqual([80, 50]);
   });
 
-  it('an R2 that brings it unasked is believed otherwise', () => {
+  it('S6-170 an R2 that brings it unasked is believed otherwise', () => {
     const { world, a, b, ab } = twoHosts();
     world.loses = ({ message }) => message.type === 'R2';
     world.start(a, ab);

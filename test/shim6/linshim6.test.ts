@@ -40,25 +40,28 @@ describe('messages of LinShim6 0.9.1', () => {
     expect(ICMP.length).toBe(6);
   });
 
-  it.each(CONTROL)('$file $n ($name) is read as the capture says and written back octet for octet', (message) => {
-    const parsed = parseShim6(hex(message.hex));
-    if (!parsed.ok || parsed.value.type === 'Unknown') throw new Error(`not accepted: ${JSON.stringify(parsed)}`);
-    const { value } = parsed;
-    const name = message.name ?? '';
-    expect(value.type).toBe(NAMES[name] ?? name);
-    expect(toHex(encodeShim6(value))).toBe(message.hex);
-    if (value.type === 'Error') return;
-    expect(value.options.unknown).toBeUndefined();
-    const tag =
-      'initiatorContextTag' in value
-        ? value.initiatorContextTag
-        : 'receiverContextTag' in value
-          ? value.receiverContextTag
-          : value.type === 'R2'
-            ? value.responderContextTag
-            : undefined;
-    if (tag !== undefined && message.ct !== undefined) expect(formatTag(tag)).toBe(message.ct);
-  });
+  it.each(CONTROL)(
+    'S6-011 $file $n ($name) is read as the capture says and written back octet for octet',
+    (message) => {
+      const parsed = parseShim6(hex(message.hex));
+      if (!parsed.ok || parsed.value.type === 'Unknown') throw new Error(`not accepted: ${JSON.stringify(parsed)}`);
+      const { value } = parsed;
+      const name = message.name ?? '';
+      expect(value.type).toBe(NAMES[name] ?? name);
+      expect(toHex(encodeShim6(value))).toBe(message.hex);
+      if (value.type === 'Error') return;
+      expect(value.options.unknown).toBeUndefined();
+      const tag =
+        'initiatorContextTag' in value
+          ? value.initiatorContextTag
+          : 'receiverContextTag' in value
+            ? value.receiverContextTag
+            : value.type === 'R2'
+              ? value.responderContextTag
+              : undefined;
+      if (tag !== undefined && message.ct !== undefined) expect(formatTag(tag)).toBe(message.ct);
+    },
+  );
 
   it.each(CONTROL.filter(({ name, options = [] }) => name?.endsWith('2') === true && options.length > 0))(
     'S6-056 $file $n ($name): parameters, list and signature prove the ULID and its locators',

@@ -36,7 +36,7 @@ describe('establishment', () => {
     expect(world.trace).toHaveLength(4);
   });
 
-  it('crossing I1s recover when one R2 is lost, and when both are', () => {
+  it('S6-078 crossing I1s recover when one R2 is lost, and when both are', () => {
     for (const lost of [['A:R2'], ['B:R2'], ['A:R2', 'B:R2']]) {
       const { world, a, b, ab, ba } = twoHosts();
       let losses = lost.length;
@@ -101,7 +101,7 @@ describe('establishment', () => {
     expect(context.peerLocators).toHaveLength(b.locators.length);
   });
 
-  it('A-21 gives up when I2s are never answered, counting I1s across the fallbacks', () => {
+  it('S6-086 A-21 gives up when I2s are never answered, counting I1s across the fallbacks', () => {
     const { world, a, ab } = twoHosts();
     world.loses = types('A:I2');
     const context = world.start(a, ab);
@@ -111,7 +111,7 @@ describe('establishment', () => {
     expect(context.state).toBe('IDLE');
   });
 
-  it('over any pair known from before, with ULID Pair option', () => {
+  it('S6-052 over any pair known from before, with ULID Pair option', () => {
     const { world, a, b, ab } = twoHosts();
     world.loses = ({ source, destination }) => [source, destination].some((end) => end === ab.local || end === ab.peer);
     world.start(a, ab, { local: a.address(1), peer: b.address(1) });
@@ -137,7 +137,7 @@ describe('establishment', () => {
     expect(options).toEqual([5, undefined, 5, undefined]);
   });
 
-  it('a peer with a single address needs no list', () => {
+  it('S6-003 a peer with a single address needs no list', () => {
     const { world, a, b, ab } = twoHosts({ b: { identity: { parametersOf: () => undefined, locators: [locator()] } } });
     world.start(a, ab);
     world.run(1000);

@@ -157,7 +157,7 @@ describe('I1', () => {
     expect(from(ip('2001:db8:bad::1'))).toEqual(['R1']);
   });
 
-  it('a flood of I1s is not turned into a flood of R2s', () => {
+  it('S6-078 a flood of I1s is not turned into a flood of R2s', () => {
     const situation = SITUATIONS['I1-SENT']();
     let count = 0;
     for (let i = 0; i < 1000; i++) count += answers(arrives(situation, i1())).length;
@@ -232,7 +232,7 @@ describe('a payload header', () => {
     expect(context.state).toBe(state);
   });
 
-  it('repeats the I2 only as often as is sensible', () => {
+  it('S6-146 repeats the I2 only as often as is sensible', () => {
     const { a, b, world, context } = SITUATIONS['I2-SENT']();
     const input = { type: 'payload-header', source: b.address(1), destination: a.address(1) } as const;
     let delivered = 0;
@@ -272,7 +272,7 @@ describe('R1, R2 and R1bis', () => {
     expect(context.state).toBe('I2-SENT');
   });
 
-  it('an R1 without a validator is of no use', () => {
+  it('S6-017 an R1 without a validator is of no use', () => {
     const { a, b, world, context } = SITUATIONS['I1-SENT']();
     const r1 = kept(b, world, 'R1');
     if (r1.message.type !== 'R1') throw new Error('no R1');
@@ -428,7 +428,7 @@ describe('I2', () => {
     expect(b.log.map(({ type }) => type)).toEqual(['transmit', 'control-received']);
   });
 
-  it('our own addresses in a proven list are no destinations', () => {
+  it('S6-057 our own addresses in a proven list are no destinations', () => {
     const { b, context, ...rest } = SITUATIONS['I1-SENT']();
     const parameters = b.parametersOf(b.address(0));
     i2From({ b, context, ...rest }, (m) => ({ ...m, options: { ...m.options, ...withList(b), parameters } }));
@@ -437,7 +437,7 @@ describe('I2', () => {
     expect(context.peerLocators).toHaveLength(1);
   });
 
-  it('multicast, unspecified, loopback and link-local addresses are none either, whoever signed for them', () => {
+  it('S6-057 multicast, unspecified, loopback and link-local addresses are none either, whoever signed for them', () => {
     const odd = ['ff0e::1', '::', '::1', 'fe80::1', 'fec0::1'];
     const { world, b, a, ab } = twoHosts({ a: { identity: cgaIdentity(4, [...odd, '2001:db8:c::1']) } });
     world.start(a, ab);
@@ -471,7 +471,7 @@ describe('ICMPv6 Parameter Problem', () => {
     expect(context.state).toBe('IDLE');
   });
 
-  it.each(['I2-SENT', 'ESTABLISHED', 'I2BIS-SENT'] as const)('is ignored in %s', (state) => {
+  it.each(['I2-SENT', 'ESTABLISHED', 'I2BIS-SENT'] as const)('S6-074 is ignored in %s', (state) => {
     const situation = SITUATIONS[state]();
     const [sent] = situation.world.trace;
     if (sent?.message.type !== 'I1') throw new Error('no I1');

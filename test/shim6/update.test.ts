@@ -112,7 +112,7 @@ describe('Update Request', () => {
     expect(b.context.peerLocators.map(({ broken }) => broken)).toEqual([false, true]);
   });
 
-  it('says nothing when nothing changed, also for a preference that was never told', () => {
+  it('S6-130 says nothing when nothing changed, also for a preference that was never told', () => {
     const { world, a } = established();
     change(
       world,
@@ -140,7 +140,7 @@ describe('an outstanding request', () => {
     expect(waits.length).toBeGreaterThan(20);
   });
 
-  it('S6-130 S6-265 is replaced by one that says everything not acknowledged, and its late answer is ignored', () => {
+  it('S6-046 S6-130 S6-265 is replaced by one that says everything not acknowledged, and its late answer is ignored', () => {
     const { world, a, b } = cgaHosts();
     const [a1, a2] = a.locators;
     if (a1 === undefined || a2 === undefined) throw new Error('two locators expected');
@@ -167,7 +167,7 @@ describe('an outstanding request', () => {
     expect(requests(world)).toHaveLength(2);
   });
 
-  it('taking a change back is an update as well while the first one may have arrived', () => {
+  it('S6-265 taking a change back is an update as well while the first one may have arrived', () => {
     const { world, a, b } = established();
     world.loses = ({ message }) => message.type === 'UpdateAcknowledgement';
     change(
@@ -185,7 +185,7 @@ describe('an outstanding request', () => {
     expect(requests(world)[1]?.message.options.locatorPreferences?.elements).toEqual([NO_PREFERENCE, NO_PREFERENCE]);
   });
 
-  it('that comes late does not undo the one that replaced it', () => {
+  it('S6-130 that comes late does not undo the one that replaced it', () => {
     const { world, a, b } = cgaHosts();
     const [a1, a2] = a.locators;
     if (a1 === undefined || a2 === undefined) throw new Error('two locators expected');
@@ -206,7 +206,7 @@ describe('an outstanding request', () => {
     expect(addresses(b.context.peerLocators)).toEqual(known);
   });
 
-  it('that is repeated by the network after newer ones is recognised; the last one is acknowledged again', () => {
+  it('S6-139 that is repeated by the network after newer ones is recognised; the last one is acknowledged again', () => {
     const { world, a, b } = established();
     for (const broken of [true, false]) {
       change(
@@ -223,7 +223,7 @@ describe('an outstanding request', () => {
     expect(b.context.peerLocators.some(({ broken }) => broken)).toBe(false);
   });
 
-  it('goes out again at once when the pair changes', () => {
+  it('S6-129 goes out again at once when the pair changes', () => {
     const { world, a, b } = established();
     world.loses = ({ source }) => source === a.address(0);
     change(
@@ -238,7 +238,7 @@ describe('an outstanding request', () => {
     expect(world.trace.at(-1)?.destination).toEqual(a.address(1));
   });
 
-  it('crosses one of the peer without harm', () => {
+  it('S6-130 crosses one of the peer without harm', () => {
     const { world, a, b } = established();
     change(
       world,
@@ -274,7 +274,7 @@ describe('an outstanding request', () => {
     expect(requests(world)).toHaveLength(2);
   });
 
-  it('changes during establishment are told afterwards', () => {
+  it('S6-265 changes during establishment are told afterwards', () => {
     const { world, a, b } = cgaHosts();
     const fork = a.create(a.context.ulids, 1);
     world.tell(a, fork, { type: 'start' });
@@ -377,7 +377,7 @@ describe('a request that is not taken', () => {
     expect(b.context.state).toBe('ESTABLISHED');
   });
 
-  it('A-34 the sender repeats it in full with a new generation after Error 3 or 4, once', () => {
+  it('S6-137 S6-138 A-34 the sender repeats it in full with a new generation after Error 3 or 4, once', () => {
     const { world, a } = established();
     const { context } = a;
     world.loses = ({ message }) => message.type === 'UpdateRequest';

@@ -39,7 +39,7 @@ describe('a list of CGA locators', () => {
     expect(verify({ parameters: undefined })).toEqual(no);
   });
 
-  it('does not under the parameters of an HBA set without a key', () => {
+  it('S6-060 does not under the parameters of an HBA set without a key', () => {
     expect(verify({ parameters: hbaParameters, ulid: ip('2001:db8:a:1:8e6:78bf:5fe:f46d') })).toEqual({
       valid: false,
       index: 0,
@@ -83,7 +83,7 @@ describe('a list of HBA locators', () => {
     expect(verifier.verify({ ...claim, parameters, ulid: ip('2001:db8:a:1::1') })).toEqual({ valid: false, index: 0 });
   });
 
-  it('is not possible under parameters without a Multi-Prefix extension', () => {
+  it('S6-060 is not possible under parameters without a Multi-Prefix extension', () => {
     const list = { generation: 1, locators: [{ address: ULID, method: 1 }] };
     expect(verify({ list })).toEqual({ valid: false, index: 0 });
   });
