@@ -79,7 +79,8 @@ export class DaemonView implements Control {
       (context) =>
         ulids === undefined || (local !== undefined && peer !== undefined && samePair(context.ulids, { local, peer })),
     );
-    for (const context of closed) this.#shell.input({ type: 'close', ulids: context.ulids });
+    for (const { ulids: between, forkedInstanceId } of closed)
+      this.#shell.input({ type: 'close', ulids: between, forkedInstanceId });
     return closed.length;
   }
 }

@@ -11,7 +11,7 @@ export class Contexts {
   readonly #byTag = new Map<number, HostContext>();
   readonly #byTagPeer = new Index<number>();
   readonly #byNonce = new Index<number>();
-  /** Those whose current pair is not that of their identifiers. */
+  /** Those whose current pair is not that of their identifiers, and forked ones, which `of` does not find by a pair. */
   readonly #moved = new Index<string>();
 
   get size(): number {
@@ -42,8 +42,8 @@ export class Contexts {
     const known = context.indexed;
     const nonce = context.context.pendingNonce;
     const tagPeer = context.tagPeer;
-    const { pair, ulids } = context.flow;
-    const isMoved = pair !== ulids && !samePair(pair, ulids);
+    const { pair, ulids, isForked } = context.flow;
+    const isMoved = isForked === true || (pair !== ulids && !samePair(pair, ulids));
     const movedTo = isMoved ? pairKey(pair) : undefined;
     if (known.nonce === nonce && known.tagPeer === tagPeer && known.movedTo === movedTo) return;
     this.#byNonce.move(known.nonce, nonce, context);

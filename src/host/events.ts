@@ -16,6 +16,8 @@ export type Suspicion =
 
 interface OfContext {
   readonly ulids: PairText;
+  /** Of a forked context (RFC 5533 §4.2). */
+  readonly forkedInstanceId?: number;
 }
 
 /** What a host tells the people who watch it. `at` is on the monotonic clock of the machine, in milliseconds. */

@@ -38,6 +38,8 @@ const TCP_OFFSET_AT = 12; // RFC 9293 §3.1: length of the header, in the upper 
 export interface Flow {
   readonly ulids: LocatorPair;
   readonly tagLocal: number;
+  /** RFC 5533 §4.2: only tagged packets belong to a forked context. */
+  readonly isForked?: boolean;
   /** Tag that the peer wants to see; `undefined` before it is known: then nothing is rewritten. */
   tagPeer: number | undefined;
   /** Pair for what we send. */
@@ -67,12 +69,12 @@ export class FastPath {
   readonly #touched = new Set<Flow>();
 
   add(flow: Flow): void {
-    this.#byUlids.set(addressKey(flow.ulids.local) + addressKey(flow.ulids.peer), flow);
+    if (flow.isForked !== true) this.#byUlids.set(addressKey(flow.ulids.local) + addressKey(flow.ulids.peer), flow);
     this.#byTag.set(flow.tagLocal, flow);
   }
 
   remove(flow: Flow): void {
-    this.#byUlids.delete(addressKey(flow.ulids.local) + addressKey(flow.ulids.peer));
+    if (flow.isForked !== true) this.#byUlids.delete(addressKey(flow.ulids.local) + addressKey(flow.ulids.peer));
     this.#byTag.delete(flow.tagLocal);
     this.#touched.delete(flow);
   }

@@ -46,7 +46,6 @@ export interface Surroundings {
 /** One context with its REAP machine and its flow: turns the effects of each into the inputs of the other. */
 export class HostContext implements Scheduled, Detected {
   readonly ulids: LocatorPair;
-  readonly forkedInstanceId = 0;
   readonly context: Context;
   readonly flow: Flow;
   readonly born: Instant;
@@ -71,6 +70,11 @@ export class HostContext implements Scheduled, Detected {
     this.#surroundings = surroundings;
     this.#acknowledged = [flow.ulids.local];
     this.#incoming = flow.ulids;
+  }
+
+  /** RFC 5533 §4.2: 0 for the context that packets between the ULIDs belong to. */
+  get forkedInstanceId(): number {
+    return this.context.forkedInstanceId;
   }
 
   get tag(): ContextTag {
@@ -260,7 +264,7 @@ export class HostContext implements Scheduled, Detected {
         this.#stopDiverting(now, out);
         this.#detector?.close();
         this.#detector = undefined;
-        out.push({ type: 'unwatch', ulids: this.ulids }, { type: 'peer', ulids: this.ulids, locators: [] });
+        this.#order(out, { type: 'unwatch', ulids: this.ulids }, { type: 'peer', ulids: this.ulids, locators: [] });
         out.push(this.#event(now, { event: 'state', state: 'IDLE', reason: effect.reason }));
         this.#surroundings.gone(this, out);
         return;
@@ -326,7 +330,7 @@ export class HostContext implements Scheduled, Detected {
       if (this.flow.pair !== this.ulids) this.#divert(now, out);
       const { agreement, peerKey, sharing, locators } = this.#surroundings;
       this.#detector = new Detector(this, agreement(peer), peerKey(this), sharing, locators);
-      out.push({ type: 'watch', ulids: this.ulids });
+      this.#order(out, { type: 'watch', ulids: this.ulids });
     }
     if (peer.keepaliveTimeoutSeconds !== undefined) {
       this.#detector.setKeepaliveTimeout(peer.keepaliveTimeoutSeconds * 1000, now, out);
@@ -337,7 +341,7 @@ export class HostContext implements Scheduled, Detected {
 
   #setPeer(locators: readonly PeerLocator[], now: Instant, out: HostEffect[]): void {
     this.#peer = locators;
-    out.push({ type: 'peer', ulids: this.ulids, locators: locators.map((locator) => locator.address) });
+    this.#order(out, { type: 'peer', ulids: this.ulids, locators: locators.map((locator) => locator.address) });
     this.#detector?.setPeer(this.#surroundings.peerKey(this), now, out);
   }
 
@@ -351,7 +355,7 @@ export class HostContext implements Scheduled, Detected {
 
   #divert(now: Instant, out: HostEffect[]): void {
     this.#lingerUntil = samePair(this.flow.pair, this.ulids) ? now + LINGER_MS : NEVER;
-    if (this.#diverted) return;
+    if (this.#diverted || this.forkedInstanceId !== 0) return;
     this.#diverted = true;
     out.push({ type: 'divert', ulids: this.ulids }, this.#event(now, { event: 'diverted' }));
   }
@@ -363,8 +367,15 @@ export class HostContext implements Scheduled, Detected {
     out.push({ type: 'restore', ulids: this.ulids }, this.#event(now, { event: 'returned' }));
   }
 
+  /** What the shell does with packets between the ULIDs is for the default context to say. */
+  #order(out: HostEffect[], ...orders: readonly HostEffect[]): void {
+    if (this.forkedInstanceId === 0) out.push(...orders);
+  }
+
   #event(at: Instant, event: Told<ContextEvent>): HostEffect {
-    return { type: 'event', event: { at, ulids: pairText(this.ulids), ...event } };
+    const { forkedInstanceId } = this;
+    const fork = forkedInstanceId === 0 ? {} : { forkedInstanceId };
+    return { type: 'event', event: { at, ulids: pairText(this.ulids), ...fork, ...event } };
   }
 }
 

@@ -34,9 +34,14 @@ export type HostInput =
     }
   /** Everything there is: what is missing has gone. */
   | { readonly type: 'locators'; readonly locators: readonly HostLocator[] }
-  /** The policy wants a context (RFC 5533 §7.7). */
-  | { readonly type: 'open'; readonly ulids: LocatorPair }
-  | { readonly type: 'close'; readonly ulids: LocatorPair }
+  /** A context is wanted (RFC 5533 §7.7), also a forked one (§4.2), which can begin on any pair. */
+  | {
+      readonly type: 'open';
+      readonly ulids: LocatorPair;
+      readonly forkedInstanceId?: number;
+      readonly pair?: LocatorPair;
+    }
+  | { readonly type: 'close'; readonly ulids: LocatorPair; readonly forkedInstanceId?: number }
   /** An ICMPv6 error as it came in from `source`, from its type octet on. */
   | { readonly type: 'icmp'; readonly source: Address; readonly octets: Uint8Array }
   /** The kernel refused to send on this pair. */

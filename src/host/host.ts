@@ -36,6 +36,11 @@ import { locatorEvents, ownLocators } from './own-locators.ts';
 /** While a context is in use its traffic is looked at about this often. */
 const POLLED_MS = 6;
 
+type OpenInput = Extract<HostInput, { readonly type: 'open' }>;
+
+/** What tells a context from all others, RFC 5533 §4.2. */
+type Identity = Pick<ContextMemory, 'ulids' | 'forkedInstanceId'>;
+
 export interface HostConfiguration {
   readonly crypto: Crypto;
   readonly random: Random;
@@ -130,7 +135,7 @@ export class Host {
     const out: HostEffect[] = [];
     const { ulids, forkedInstanceId, tag, parameters } = memory;
     if (this.contexts.of(ulids, forkedInstanceId) !== undefined || this.contexts.tagged(tag) !== undefined) return out;
-    this.#add(ulids, tag, parameters, now).resume(memory, now, out);
+    this.#add(memory, tag, parameters, now).resume(memory, now, out);
     return out;
   }
 
@@ -150,10 +155,10 @@ export class Host {
         this.#setLocators(input.locators, now, out);
         break;
       case 'open':
-        this.#open(input.ulids, now, out);
+        this.#open(input, now, out);
         break;
       case 'close':
-        this.contexts.of(input.ulids)?.tell({ type: 'discard', reason: 'command' }, now, out);
+        this.contexts.of(input.ulids, input.forkedInstanceId)?.tell({ type: 'discard', reason: 'command' }, now, out);
         break;
       case 'icmp':
         this.#errors.receive(input.source, input.octets, now, out);
@@ -185,7 +190,7 @@ export class Host {
       const heardOn = flow.heard > 0 ? flow.heardOn : undefined;
       flow.sent = 0;
       flow.heard = 0;
-      this.contexts.of(flow.ulids)?.observe(sent, heardOn, since, now, out);
+      this.contexts.tagged(flow.tagLocal)?.observe(sent, heardOn, since, now, out);
     }
     this.#collectedAt = now;
   }
@@ -281,17 +286,18 @@ export class Host {
     else this.#drop(answer.reason);
   }
 
-  #open(ulids: LocatorPair, now: Instant, out: HostEffect[]): void {
-    if (this.contexts.of(ulids) !== undefined || !this.#isIdentifier(ulids.local) || !isGlobalUnicast(ulids.peer))
-      return;
+  #open({ ulids, forkedInstanceId = 0, pair }: OpenInput, now: Instant, out: HostEffect[]): void {
+    const exists = this.contexts.of(ulids, forkedInstanceId) !== undefined;
+    if (exists || !this.#isIdentifier(ulids.local) || !isGlobalUnicast(ulids.peer)) return;
     if (this.#locators.filter((locator) => locator.parameters !== undefined).length < 2) return; // RFC 6629 §2
-    this.#create(ulids, now).tell({ type: 'start' }, now, out);
+    this.#create({ ulids, forkedInstanceId }, now).tell({ type: 'start', ...(pair && { pair }) }, now, out);
   }
 
   /** RFC 5533 §7.13: an I2 that is not believed leaves nothing behind. */
   #accept(ulids: LocatorPair, message: I2 | I2bis, packet: ReceivedPacket, now: Instant, out: HostEffect[]): void {
     const taken = message.type === 'I2bis' ? message.packetContextTag : undefined; // §7.20: not the old tag again
-    const context = this.#create(ulids, now, taken);
+    const { forkedInstanceId = 0 } = message.options;
+    const context = this.#create({ ulids, forkedInstanceId }, now, taken);
     context.tell({ type: 'message', message, packet }, now, out);
     if (context.context.state === 'IDLE') this.#forget(context);
   }
@@ -302,19 +308,20 @@ export class Host {
     this.fastPath.remove(context.flow);
   }
 
-  #create(ulids: LocatorPair, now: Instant, taken?: ContextTag): HostContext {
+  #create(identity: Identity, now: Instant, taken?: ContextTag): HostContext {
     const { random } = this.#configuration;
     let tag = randomTag(random);
     while (this.contexts.tagged(tag) !== undefined || tag === taken) tag = randomTag(random); // RFC 5533 §7.1
-    const own = this.#locators.find((locator) => sameOctets(locator.address, ulids.local));
-    return this.#add(ulids, tag, own?.parameters, now);
+    const own = this.#locators.find((locator) => sameOctets(locator.address, identity.ulids.local));
+    return this.#add(identity, tag, own?.parameters, now);
   }
 
-  #add(ulids: LocatorPair, tag: ContextTag, parameters: Uint8Array | undefined, now: Instant): HostContext {
+  #add(identity: Identity, tag: ContextTag, parameters: Uint8Array | undefined, now: Instant): HostContext {
+    const { ulids, forkedInstanceId } = identity;
     const { random, settings } = this.#configuration;
     const machine = new Context({
       ulids,
-      forkedInstanceId: 0,
+      forkedInstanceId,
       tag,
       random,
       responder: this.#responder,
@@ -326,6 +333,7 @@ export class Host {
     });
     const flow = {
       ulids,
+      isForked: forkedInstanceId !== 0,
       tagLocal: tag,
       tagPeer: undefined,
       pair: ulids,
