@@ -37,8 +37,10 @@ export class Policy {
     if (!this.#admits(ulids.peer)) return false;
     const key = pairKey(ulids);
     const seen = this.#seen.get(key) ?? { since: now, packets: 0 };
+    const isSilent = packets === seen.packets; // the kernel remembers flows for a while after their last packet
     seen.packets = packets;
     this.#remember(key, seen);
+    if (isSilent) return false;
     if (packets >= this.#config.triggerPackets) return true;
     const { triggerSeconds } = this.#config;
     return triggerSeconds > 0 && packets >= FEW_PACKETS && now - seen.since >= triggerSeconds * 1000;
