@@ -304,7 +304,7 @@ class Daemon implements Running {
     const now = monotonic();
     this.#counters.seen((octets, at, packets) => {
       const ulids = { local: octets.slice(at, at + 16), peer: octets.slice(at + 16, at + 32) };
-      if (this.#host.contexts.of(ulids) !== undefined || !this.#policy.isDue(ulids, packets, now)) return;
+      if (!this.#policy.isDue(ulids, packets, now) || this.#host.contexts.of(ulids) !== undefined) return;
       this.#shell.input({ type: 'open', ulids });
     });
   }
