@@ -100,7 +100,7 @@ describe('the package, installed into an empty folder', () => {
     home = join(folder, 'home');
     mkdirSync(home);
     lockAsHere(home);
-    const options = ['--prefix', home, '--offline', '--no-audit', '--no-fund'];
+    const options = ['--prefix', home, '--prefer-offline', '--no-audit', '--no-fund'];
     await run('npm', ['install', ...options], { cwd: home, env });
   }, 300_000);
 
