@@ -92,6 +92,49 @@ describe('RFC 5533 §11 packets to send', () => {
   });
 });
 
+describe('RFC 5533 §11.1 the place of the payload header', () => {
+  const options = (next: number): number[] => [next, 0, 1, 4, 0, 0, 0, 0];
+  const routing = (next: number): number[] => [next, 0, 4, 0, 0, 0, 0, 0];
+
+  it.each([
+    ['behind Destination Options that precede a Routing header', 60, [...options(43), ...routing(UDP)], 16],
+    ['before other Destination Options', 60, options(UDP), 0],
+    ['behind Hop-by-Hop Options, before Destination Options', 0, [...options(60), ...options(UDP)], 8],
+    ['before what only looks like a Routing header', UDP, [43, 0, 0, 8, 0, 0, 0, 0], 0],
+  ])('S6-006 is %s', (_where, first, chain, at) => {
+    const path = new FastPath();
+    path.add(flow());
+    const [sent] = outbound(path, [ipv6(6, first, ULIDS, Uint8Array.of(...chain, ...new Uint8Array(8)))]);
+    expect(sent?.sent.slice(2 * (40 + at) + 4, 2 * (48 + at))).toBe('fedcba987654');
+  });
+});
+
+describe('RFC 5533 §8 a path that carries less than 1280 octets and a payload header', () => {
+  it.each([
+    [1280, 1280, [1288]],
+    [1287, 1280, [1288]],
+    [1288, 1280, []],
+    [1280, 1272, []],
+    [1280, 1273, [1281]],
+    [1400, 1450, []],
+    [undefined, 1280, []],
+  ])('S6-125 with MTU %s is told apart: a packet of %i octets is split there: %j', (mtu, length, expected) => {
+    const path = new FastPath();
+    path.add({ ...flow(), mtu });
+    const lengths: number[] = [];
+    const one = batch(1, 2048);
+    one.slab.set(ipv6(6, UDP, ULIDS, new Uint8Array(length - 40)), HEADROOM);
+    one.meta[OFFSET] = HEADROOM;
+    one.meta[LENGTH] = length;
+    path.outbound(one, 1, () => SOCKET_OF_A2, {
+      held: () => undefined,
+      tooLong: (packet) => lengths.push(packet.length),
+    });
+    expect(lengths).toEqual(expected);
+    expect(one.meta[SOCKET]).toBe(expected.length === 0 ? SOCKET_OF_A2 : -1);
+  });
+});
+
 describe('RFC 5533 §8 packets of a pair of which an error was told', () => {
   it('S6-122 are remembered, to be told of when nothing else is found, and sent all the same', () => {
     const path = new FastPath();

@@ -271,6 +271,8 @@ describe('RFC 5534 §6 the table', () => {
     expect(probes(effects)).toMatchObject([{ pair: pairOf('A', '11'), probe: { state: 'Operational' } }]);
     expect([host.machine.state, host.machine.isSendTimerRunning]).toEqual(['Operational', true]);
     expect(host.do({ type: 'hint', cause: 'application' })).toEqual([]);
+    expect(host.at(34_999).do({ type: 'hint', cause: 'icmp' })).toEqual([]); // one test per Send Timeout
+    expect(probes(host.at(35_000).do({ type: 'hint', cause: 'icmp' }))).toHaveLength(1);
   });
 
   it('S6-161 explores other pairs at once when the local address goes, and never ends on a dead pair', () => {

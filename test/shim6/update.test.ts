@@ -423,14 +423,18 @@ describe('keepalive timeout', () => {
 
   it('S6-186 is taken from an Update Request; 0 means nothing', () => {
     const { a, b, world } = established();
+    let requestNonce = 0;
     for (const [keepaliveTimeout, effects] of [
       [0, []],
       [20, [{ type: 'keepalive-timeout', seconds: 20 }]],
+      [undefined, []],
+      [20, []],
+      [30, [{ type: 'keepalive-timeout', seconds: 30 }]],
     ] as const) {
       const octets = encodeShim6({
         type: 'UpdateRequest',
         receiverContextTag: b.context.tag,
-        requestNonce: keepaliveTimeout,
+        requestNonce: ++requestNonce,
         options: { keepaliveTimeout },
       });
       const done = b.receive({ source: a.address(0), destination: b.address(0), octets }, world.now);
