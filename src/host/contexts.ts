@@ -133,5 +133,5 @@ class Index<Key> {
 }
 
 function identity(ulids: LocatorPair, forkedInstanceId: number): string {
-  return pairKey(ulids) + String(forkedInstanceId);
+  return forkedInstanceId === 0 ? pairKey(ulids) : pairKey(ulids) + String(forkedInstanceId);
 }

@@ -5,6 +5,7 @@ import type { PeerFacts } from '../shim6/context-io.ts';
 import type { Agreement } from './detector.ts';
 import type { HostSettings, Profile } from './host-io.ts';
 
+const MAX_AGREEMENTS = 64;
 const PROFILES: { readonly [Name in Profile]: ReapProfile } = { fast: FAST, balanced: BALANCED, rfc: RFC };
 
 /** The Send Timeout that this host offers and grants for detection in milliseconds; none in the profile `rfc`. */
@@ -24,6 +25,8 @@ export class Agreements {
   readonly #random: Random;
   readonly #reap: { readonly [Name in Profile]: ReapProfile };
   readonly #profile: Profile;
+  /** Peers with the same Send Timeout have the same agreement. */
+  readonly #made = new Map<number | undefined, Agreement>();
 
   constructor(settings: HostSettings, random: Random) {
     const { returnAfterMs, profile } = settings;
@@ -36,7 +39,11 @@ export class Agreements {
   }
 
   with({ detectionMs }: PeerFacts): Agreement {
+    let agreement = this.#made.get(detectionMs);
+    if (agreement !== undefined) return agreement;
     const profile = detectionMs === undefined ? 'rfc' : this.#profile;
-    return { profile, reap: this.#reap[profile], random: this.#random, keepaliveTimeoutMs: detectionMs };
+    agreement = { profile, reap: this.#reap[profile], random: this.#random, keepaliveTimeoutMs: detectionMs };
+    if (this.#made.size < MAX_AGREEMENTS) this.#made.set(detectionMs, agreement);
+    return agreement;
   }
 }

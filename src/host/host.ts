@@ -15,7 +15,7 @@ import { Responder } from '../shim6/responder.ts';
 import { randomTag } from '../shim6/tag.ts';
 import type { ContextTag } from '../shim6/tag.ts';
 import { PeerVerifier } from '../shim6/verification.ts';
-import { formatAddress, isGlobalUnicast, sameOctets } from '../wire/address.ts';
+import { addressKey, formatAddress, isGlobalUnicast, sameOctets } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
 import { NEVER } from '../wire/time.ts';
 import type { Instant } from '../wire/time.ts';
@@ -30,6 +30,7 @@ import type { HostEffect, HostInput, HostLocator, HostSettings } from './host-io
 import { IcmpErrors } from './icmp-errors.ts';
 import { Paths } from './paths.ts';
 import { PeerKeys } from './peer-keys.ts';
+import { SharedAddresses } from './shared-addresses.ts';
 import { Sharing } from './sharing.ts';
 import { locatorEvents, ownLocators } from './own-locators.ts';
 
@@ -70,6 +71,9 @@ export class Host {
   readonly #errors: IcmpErrors;
   readonly #drops = new Map<string, number>();
   #locators: readonly HostLocator[] = [];
+  /** Ls(local) by identifier, made from these locators. */
+  readonly #own = new Map<string, readonly OwnLocator[]>();
+  readonly #addresses = new SharedAddresses();
   /** When the fast path's counts were last taken in. */
   #collectedAt: Instant = 0;
   /** When contexts are told about changed locators. */
@@ -305,6 +309,8 @@ export class Host {
   #forget(context: HostContext): void {
     this.contexts.remove(context);
     this.#deadlines.remove(context);
+    this.#addresses.release(context.ulids.local);
+    this.#addresses.release(context.ulids.peer);
     this.fastPath.remove(context.flow);
   }
 
@@ -317,7 +323,8 @@ export class Host {
   }
 
   #add(identity: Identity, tag: ContextTag, parameters: Uint8Array | undefined, now: Instant): HostContext {
-    const { ulids, forkedInstanceId } = identity;
+    const { ulids: between, forkedInstanceId } = identity;
+    const ulids = { local: this.#addresses.acquire(between.local), peer: this.#addresses.acquire(between.peer) };
     const { random, settings } = this.#configuration;
     const machine = new Context({
       ulids,
@@ -352,6 +359,7 @@ export class Host {
   #setLocators(locators: readonly HostLocator[], now: Instant, out: HostEffect[]): void {
     const events = locatorEvents(this.#locators, locators, now);
     this.#locators = locators;
+    this.#own.clear();
     if (events.length === 0) return;
     for (const event of events) out.push({ type: 'event', event });
     for (const context of [...this.contexts]) context.locatorsChanged(now, out);
@@ -363,8 +371,11 @@ export class Host {
     for (const context of [...this.contexts]) context.announce(this.#ownLocators(context.ulids), now, out);
   }
 
-  #ownLocators(ulids: LocatorPair): OwnLocator[] {
-    return ownLocators(this.#locators, ulids.local);
+  #ownLocators({ local }: LocatorPair): readonly OwnLocator[] {
+    const key = addressKey(local);
+    let own = this.#own.get(key);
+    if (own === undefined) this.#own.set(key, (own = ownLocators(this.#locators, local)));
+    return own;
   }
 
   #isIdentifier(address: Address): boolean {

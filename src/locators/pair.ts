@@ -1,4 +1,4 @@
-import { addressKey, sameOctets } from '../wire/address.ts';
+import { addressPairKey, sameOctets } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
 
 /** A locator pair as this host sees it: packets go out from `local` to `peer`, and come in the other way round. */
@@ -8,7 +8,7 @@ export interface LocatorPair {
 }
 
 export function pairKey(pair: LocatorPair): string {
-  return addressKey(pair.local) + addressKey(pair.peer);
+  return addressPairKey(pair.local, pair.peer);
 }
 
 export function samePair(a: LocatorPair, b: LocatorPair): boolean {

@@ -1,4 +1,5 @@
 import type { Random } from '../crypto/ports.ts';
+import { samePair } from '../locators/pair.ts';
 import type { LocatorPair } from '../locators/pair.ts';
 import { sameOctets } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
@@ -62,14 +63,12 @@ export class ContextCore {
   readonly random: Random;
   readonly responder: Responder;
   readonly verifier: PeerVerifier;
-  /** Does this host want fast detection? */
-  readonly detects: boolean;
+  readonly detectionMs: number | undefined;
+  readonly sendTimeoutSeconds: number | undefined;
   readonly own: OwnSide;
   readonly update: LocatorUpdate;
-  readonly composer: Composer;
   state: State = { name: 'IDLE' };
-  /** Lp(local) and Lp(peer). */
-  pair: LocatorPair;
+  #pair: LocatorPair;
   #provoked: TokenBucket | undefined;
 
   constructor(configuration: ContextConfiguration) {
@@ -80,11 +79,29 @@ export class ContextCore {
     this.random = configuration.random;
     this.responder = configuration.responder;
     this.verifier = configuration.verifier;
-    this.detects = configuration.detectionMs !== undefined;
-    this.pair = ulids;
+    this.detectionMs = configuration.detectionMs;
+    this.sendTimeoutSeconds = configuration.sendTimeoutSeconds;
+    this.#pair = ulids;
     this.own = new OwnSide({ ulid: ulids.local, parameters, lists, locators });
     this.update = new LocatorUpdate(this.own, this.random);
-    this.composer = new Composer({ ...configuration, forkedInstanceId }, this.own);
+  }
+
+  /** Does this host want fast detection? */
+  get detects(): boolean {
+    return this.detectionMs !== undefined;
+  }
+
+  get composer(): Composer {
+    return new Composer(this, this.own);
+  }
+
+  /** Lp(local) and Lp(peer). */
+  get pair(): LocatorPair {
+    return this.#pair;
+  }
+
+  set pair(pair: LocatorPair) {
+    this.#pair = samePair(pair, this.ulids) ? this.ulids : pair;
   }
 
   get peer(): Peer | undefined {

@@ -15,6 +15,8 @@ import type { ContextTag } from './tag.ts';
 /** §5.1: an Update Request with its fixed part fits in the smallest MTU. */
 const ROOM = IPV6_MINIMUM_MTU - IPV6_HEADER_LENGTH - 16;
 
+const NO_OFFERS: readonly Offer[] = [];
+
 interface Outstanding {
   readonly nonce: number;
   readonly offer: Offer;
@@ -34,7 +36,7 @@ export class LocatorUpdate {
   /** What the peer may know: one offer when that is certain, several when some of them may not have arrived. */
   #possible: readonly Offer[] = [NO_OFFER];
   /** What the messages of an exchange under way have told. */
-  #offers: readonly Offer[] = [];
+  #offers: readonly Offer[] = NO_OFFERS;
   /** An offer that the peer could not verify. */
   #refused: Offer | undefined;
   #outstanding: Outstanding | undefined;
@@ -84,7 +86,7 @@ export class LocatorUpdate {
   /** The exchange is over: the peer knows one of its offers. */
   exchanged(): void {
     this.#possible = this.#offers.length === 0 ? [NO_OFFER] : this.#offers;
-    this.#offers = [];
+    this.#offers = NO_OFFERS;
     this.#refused = undefined;
     this.#outstanding = undefined;
   }

@@ -112,7 +112,7 @@ export class OwnSide {
     const list = this.#lists.listOf(
       locators.map(({ address, method }) => ({ address, method: method === 'hba' ? METHOD_HBA : METHOD_CGA })),
     );
-    return { list, preferences: locators.map(preferenceOf) };
+    return { list, preferences: locators };
   }
 }
 
@@ -149,10 +149,6 @@ function indifferent(preferences: readonly Preference[]): boolean {
 function preferencesOf({ generation }: OwnList, elements: readonly Preference[]): LocatorPreferences {
   const ranked = elements.some(({ priority, weight }) => priority !== 0 || weight !== 0);
   return { generation, elementLength: ranked ? 3 : 1, elements };
-}
-
-function preferenceOf({ broken, transient, priority, weight }: Preference): Preference {
-  return { broken, transient, priority, weight };
 }
 
 function preferenceKey(preferences: readonly Preference[]): string {

@@ -70,9 +70,10 @@ export function withOldRequest({ lastRequest, oldRequests }: Peer): readonly num
 }
 
 const OLD_REQUESTS_REMEMBERED = 16;
+const NO_REQUESTS: readonly number[] = [];
 
 export function allLocators({ listed, unlisted }: PeerLocators): readonly PeerLocator[] {
-  return [...listed, ...unlisted];
+  return unlisted.length === 0 ? listed : [...listed, ...unlisted];
 }
 
 export function findLocator(locators: PeerLocators, address: Address): PeerLocator | undefined {
@@ -81,7 +82,9 @@ export function findLocator(locators: PeerLocators, address: Address): PeerLocat
 
 /** What may be a destination: a signature can cover any 128 bits, so common sense has to stop the rest. */
 export function destinations(locators: PeerLocators, isOwn: (address: Address) => boolean): readonly PeerLocator[] {
-  return allLocators(locators).filter(({ address }) => isGlobalUnicast(address) && !isOwn(address));
+  const all = allLocators(locators);
+  const isPossible = ({ address }: PeerLocator): boolean => isGlobalUnicast(address) && !isOwn(address);
+  return all.every(isPossible) ? all : all.filter(isPossible);
 }
 
 function methodName(method: number): Method {
@@ -111,12 +114,12 @@ export function learn(message: I2 | I2bis | R2, circumstances: LessonCircumstanc
   const { parameters, locatorList, locatorPreferences, signature, keepaliveTimeout, detection } = message.options;
   if (!isMember(source, circumstances, locatorList) && message.type !== 'R2') return dropped('source');
   if (parameters !== undefined && !verifier.ownsUlid(ulid, parameters)) return dropped('parameters');
-  const effective = parameters ?? known?.parameters;
+  const effective = parameters === undefined ? known?.parameters : verifier.facts.parameters(parameters);
   let locators = known?.locators ?? ulidOnly(ulid);
   if (locatorList !== undefined) {
     const verdict: ListVerdict = verifier.verify({ ulid, parameters: effective, list: locatorList, signature });
     if (!verdict.valid) return { outcome: 'unverified', index: verdict.index };
-    locators = withList(ulid, locatorList);
+    locators = verifier.facts.locators(ulid, locatorList, () => withList(ulid, locatorList));
   }
   if (locatorPreferences !== undefined && preferencesFault(locators, locatorPreferences) === undefined) {
     locators = withPreferences(locators, locatorPreferences);
@@ -134,7 +137,7 @@ export function learn(message: I2 | I2bis | R2, circumstances: LessonCircumstanc
       keepaliveTimeoutSeconds:
         keepaliveTimeout === 0 ? known?.keepaliveTimeoutSeconds : (keepaliveTimeout ?? known?.keepaliveTimeoutSeconds),
       lastRequest: undefined,
-      oldRequests: known === undefined ? [] : withOldRequest(known),
+      oldRequests: known === undefined ? NO_REQUESTS : withOldRequest(known),
     },
   };
 }

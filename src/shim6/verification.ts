@@ -8,6 +8,7 @@ import type { Address } from '../wire/address.ts';
 import { Writer } from '../wire/writer.ts';
 import { METHOD_CGA, METHOD_HBA, locatorListLength, writeLocatorList } from './locator-list.ts';
 import type { LocatorList } from './locator-list.ts';
+import { SharedFacts } from './shared-facts.ts';
 
 /** A locator list as the peer sent it, with what is to prove it. */
 export interface Claim {
@@ -29,6 +30,7 @@ const MAX_REMEMBERED = 1024;
  * contexts is verified once, bad ones included.
  */
 export class PeerVerifier {
+  readonly facts: SharedFacts = new SharedFacts();
   readonly #crypto: Crypto;
   readonly #lists = new Map<string, ListVerdict>();
   readonly #parameters = new Map<string, boolean>();

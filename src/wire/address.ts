@@ -64,6 +64,44 @@ export function addressKey(address: Address): string {
   return address.length === ADDRESS_LENGTH ? keyOfSixteen(address) : String.fromCharCode(...address);
 }
 
+/** The keys of two addresses in one string: unlike a sum of both, it takes no more memory than its octets. */
+export function addressPairKey(a: Address, b: Address): string {
+  return String.fromCharCode(
+    a[0] ?? 0,
+    a[1] ?? 0,
+    a[2] ?? 0,
+    a[3] ?? 0,
+    a[4] ?? 0,
+    a[5] ?? 0,
+    a[6] ?? 0,
+    a[7] ?? 0,
+    a[8] ?? 0,
+    a[9] ?? 0,
+    a[10] ?? 0,
+    a[11] ?? 0,
+    a[12] ?? 0,
+    a[13] ?? 0,
+    a[14] ?? 0,
+    a[15] ?? 0,
+    b[0] ?? 0,
+    b[1] ?? 0,
+    b[2] ?? 0,
+    b[3] ?? 0,
+    b[4] ?? 0,
+    b[5] ?? 0,
+    b[6] ?? 0,
+    b[7] ?? 0,
+    b[8] ?? 0,
+    b[9] ?? 0,
+    b[10] ?? 0,
+    b[11] ?? 0,
+    b[12] ?? 0,
+    b[13] ?? 0,
+    b[14] ?? 0,
+    b[15] ?? 0,
+  );
+}
+
 /** Every packet needs one or two keys: written out, it takes an eighth of the time of a spread. */
 function keyOfSixteen(a: Address): string {
   return String.fromCharCode(
