@@ -63,6 +63,7 @@ function describe(key: IdentityKey, { out, prefix = [] }: KeygenOptions): object
     sec: key.sec,
     modifier: toHex(key.modifier),
     publicKey: toHex(key.publicKey),
+    fingerprint: fingerprint(key),
     canSign: key.privateKey !== undefined,
     addresses: addresses(key, prefix),
   };
@@ -70,7 +71,12 @@ function describe(key: IdentityKey, { out, prefix = [] }: KeygenOptions): object
 
 function text(key: IdentityKey, { out, prefix = [] }: KeygenOptions): string {
   const lines = addresses(key, prefix).map((row) => `  ${row.prefix}  ${row.address}`);
-  return [`${out}: ${key.kind}, Sec ${String(key.sec)}`, ...lines, ''].join('\n');
+  return [`${out}: ${key.kind}, Sec ${String(key.sec)}, key ${fingerprint(key)}`, ...lines, ''].join('\n');
+}
+
+/** What `[[peer]] key` of other hosts names it by. */
+function fingerprint(key: IdentityKey): string {
+  return toHex(nodeCrypto.sha256(key.publicKey));
 }
 
 interface AddressRow {

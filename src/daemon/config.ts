@@ -16,6 +16,7 @@ export interface Config {
   readonly interception: InterceptionConfig;
   readonly policy: PolicyConfig;
   readonly detection: DetectionConfig;
+  readonly peers: readonly PeerConfig[];
 }
 
 /** Which interfaces take part; a trailing `*` stands for any rest. An empty `include` means all. */
@@ -44,6 +45,18 @@ export interface PolicyConfig {
   readonly allow: readonly string[];
   readonly deny: readonly string[];
   readonly idleMinutes: number;
+}
+
+/** Which peers are meant, whether they may open a context, and what they are told. */
+export interface PeerConfig {
+  readonly prefix?: string | undefined;
+  /** SHA-256 of the DER SubjectPublicKeyInfo, in lower-case hexadecimal digits. */
+  readonly key?: string | undefined;
+  /** Of ours, on which the peer arrives; a trailing `*` stands for any rest. */
+  readonly interface?: string | undefined;
+  readonly accept: boolean;
+  /** Interfaces whose locators the peer is told. */
+  readonly announce?: readonly string[] | undefined;
 }
 
 /** How failures are found, and when traffic returns. */

@@ -30,6 +30,7 @@ import { signerOf } from './keys.ts';
 import type { IdentityKey } from './keys.ts';
 import type { Log } from './log.ts';
 import { MetricsServer } from './metrics-server.ts';
+import { PeerRules } from './peer-rules.ts';
 import { Policy } from './policy.ts';
 import type { Control } from './protocol.ts';
 import { KernelRouting, tunMtu } from './routing.ts';
@@ -100,12 +101,14 @@ class Daemon implements Running {
   /** Contexts of the last run that wait for their addresses. */
   #remembered: readonly ContextMemory[];
   #policy: Policy;
+  #peers: PeerRules;
 
   constructor(config: Config, log: Log, key: IdentityKey, closers: (() => void)[]) {
     this.#log = log;
     this.#key = key;
     this.#closers = closers;
     this.#policy = new Policy(config.policy);
+    this.#peers = new PeerRules(config.peers, config.policy);
     this.#handoverFile = join(config.stateDirectory, 'handover.json');
     const handover = takeHandover(this.#handoverFile, log);
     this.#remembered = handover.contexts;
@@ -161,7 +164,10 @@ class Daemon implements Running {
         random: systemRandom,
         signer: signerOf(key),
         settings,
-        admits: (peer) => this.#policy.admits(peer),
+        policy: {
+          admits: (approach) => this.#peers.admits(approach),
+          announces: (peer, locator) => this.#peers.announces(peer, locator),
+        },
       },
       monotonic(),
     );
@@ -209,6 +215,7 @@ class Daemon implements Running {
 
   reload(config: Config): void {
     this.#policy = new Policy(config.policy);
+    this.#peers = new PeerRules(config.peers, config.policy);
     this.#host.configure(settingsOf(config));
     this.#view.reconfigured(config.profile);
     this.#interception.setRtoMin(config.interception.rtoMinMs);
@@ -305,7 +312,7 @@ class Daemon implements Running {
     this.#counters.seen((octets, at, packets) => {
       const ulids = { local: octets.slice(at, at + 16), peer: octets.slice(at + 16, at + 32) };
       if (!this.#policy.isDue(ulids, packets, now) || this.#host.contexts.of(ulids) !== undefined) return;
-      this.#shell.input({ type: 'open', ulids });
+      if (this.#peers.admits({ peer: ulids.peer })) this.#shell.input({ type: 'open', ulids });
     });
   }
 

@@ -170,6 +170,39 @@ const file = z.strictObject({
     )
     .prefault({})
     .describe('How failures are found, and when traffic returns.'),
+  peer: z
+    .array(
+      z
+        .strictObject(
+          {
+            prefix: prefix.optional().describe('Identifiers of the peers that are meant; left out: any.'),
+            key: text(/^[0-9a-fA-F]{64}$/, 'must be 64 hexadecimal digits')
+              .optional()
+              .describe(
+                'SHA-256 of the public key (DER SubjectPublicKeyInfo) of the peer that is meant, as loci keygen shows it.',
+              ),
+            interface: interfacePattern
+              .optional()
+              .describe('Interface of this host on which the peer arrives. A name may end in *.'),
+            accept: z
+              .boolean({ error: 'must be true or false' })
+              .default(true)
+              .describe('Whether it may open a context. The first table that is about a peer decides.'),
+            announce: z
+              .array(interfacePattern, { error: list })
+              .optional()
+              .describe('Interfaces whose addresses it is told; the identifier itself always is. Left out: all.'),
+          },
+          tableText,
+        )
+        .refine((peer) => peer.announce === undefined || (peer.key === undefined && peer.interface === undefined), {
+          path: ['announce'],
+          error: 'goes by prefix alone: the addresses are told before key or interface are known',
+        }),
+      { error: 'must be written as [[peer]]' },
+    )
+    .default([])
+    .describe('Who may open a context, and what is announced to whom; before policy.allow and policy.deny.'),
 });
 
 export type Issue = z.core.$ZodIssue;
@@ -178,7 +211,7 @@ export type Issue = z.core.$ZodIssue;
 export function configOf(values: unknown): { readonly config: Config } | { readonly issues: readonly Issue[] } {
   const checked = file.safeParse(values);
   if (!checked.success) return { issues: checked.error.issues };
-  const { interfaces, tun, interception, policy, detection, ...top } = checked.data;
+  const { interfaces, tun, interception, policy, detection, peer, ...top } = checked.data;
   return {
     config: {
       profile: top.profile,
@@ -206,6 +239,7 @@ export function configOf(values: unknown): { readonly config: Config } | { reado
         deny: policy.deny,
         idleMinutes: policy.idle_minutes,
       },
+      peers: peer.map((one) => ({ ...one, key: one.key?.toLowerCase() })),
       detection: {
         returnAfterSeconds: detection.return_after_seconds,
         probeBudget: detection.probe_budget,

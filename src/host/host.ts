@@ -33,6 +33,8 @@ import { PeerKeys } from './peer-keys.ts';
 import { SharedAddresses } from './shared-addresses.ts';
 import { Sharing } from './sharing.ts';
 import { locatorEvents, ownLocators } from './own-locators.ts';
+import { admitted, announced } from './peer-policy.ts';
+import type { PeerPolicy } from './peer-policy.ts';
 
 /** While a context is in use its traffic is looked at about this often. */
 const POLLED_MS = 6;
@@ -48,8 +50,7 @@ export interface HostConfiguration {
   /** The key that our identifiers are the hashes of; an HBA set may have none. */
   readonly signer: Signer | undefined;
   readonly settings: HostSettings;
-  /** Whether a peer may have a context; everybody when left out. */
-  readonly admits?: (peer: Address) => boolean;
+  readonly policy?: PeerPolicy;
 }
 
 /**
@@ -239,7 +240,7 @@ export class Host {
         const context = this.contexts.of(ulids, message.options.forkedInstanceId ?? 0);
         if (context !== undefined) context.tell({ type: 'message', message, packet }, now, out);
         else if (!this.#isIdentifier(ulids.local)) this.#drop('not-an-identifier');
-        else if (this.#configuration.admits?.(ulids.peer) === false) this.#drop('policy');
+        else if (!admitted(this.#configuration.policy, message, packet, this.#locators)) this.#drop('policy');
         else if (message.type === 'I1') this.#answer(this.#responder.r1(message, packet, now), out);
         else if (!this.#responder.accepts(message, packet, now)) this.#drop('validator');
         else this.#accept(ulids, message, packet, now, out);
@@ -371,10 +372,11 @@ export class Host {
     for (const context of [...this.contexts]) context.announce(this.#ownLocators(context.ulids), now, out);
   }
 
-  #ownLocators({ local }: LocatorPair): readonly OwnLocator[] {
-    const key = addressKey(local);
+  #ownLocators(ulids: LocatorPair): readonly OwnLocator[] {
+    const told = announced(this.#configuration.policy, ulids, this.#locators);
+    const key = told.map(({ address }) => addressKey(address)).join() + addressKey(ulids.local);
     let own = this.#own.get(key);
-    if (own === undefined) this.#own.set(key, (own = ownLocators(this.#locators, local)));
+    if (own === undefined) this.#own.set(key, (own = ownLocators(told, ulids.local)));
     return own;
   }
 

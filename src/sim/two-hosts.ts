@@ -3,6 +3,7 @@ import { encodeCgaParameters } from '../cga/parameters.ts';
 import type { Crypto, Signer } from '../crypto/ports.ts';
 import type { HostEvent } from '../host/events.ts';
 import type { HostLocator, HostSettings } from '../host/host-io.ts';
+import type { PeerPolicy } from '../host/peer-policy.ts';
 import type { LocatorPair } from '../locators/pair.ts';
 import { formatAddress, parseAddress, prefixOf } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
@@ -20,6 +21,15 @@ export interface TwoHostsConfiguration {
   readonly settings?: Partial<HostSettings>;
   /** Of b, when they differ. */
   readonly settingsOfB?: Partial<HostSettings>;
+  readonly policyOfB?: PeerPolicy;
+}
+
+interface SideConfiguration {
+  readonly seed: number;
+  readonly crypto: Crypto;
+  readonly signer: Signer;
+  readonly settings: Partial<HostSettings>;
+  readonly policy?: PeerPolicy | undefined;
 }
 
 export interface Side {
@@ -55,7 +65,7 @@ export class TwoHosts {
   readonly ways: Ways = { way: () => GOOD, special: () => undefined };
   readonly packets: (Packet & { at: number; lost: boolean })[] = [];
 
-  constructor({ seed, crypto, signers, settings = {}, settingsOfB = settings }: TwoHostsConfiguration) {
+  constructor({ seed, crypto, signers, settings = {}, settingsOfB = settings, policyOfB }: TwoHostsConfiguration) {
     this.network = new Network(this.world, seededRandom(seed), (source, destination) => {
       const special = this.ways.special(source, destination);
       if (special !== undefined) return special;
@@ -66,8 +76,14 @@ export class TwoHosts {
     this.network.tap = (packet, lost) => {
       this.packets.push({ ...packet, at: this.world.now, lost });
     };
-    this.a = this.#side('a', seed * 2 + 1, crypto, signers.a, settings);
-    this.b = this.#side('b', seed * 2 + 2, crypto, signers.b, settingsOfB);
+    this.a = this.#side('a', { seed: seed * 2 + 1, crypto, signer: signers.a, settings });
+    this.b = this.#side('b', {
+      seed: seed * 2 + 2,
+      crypto,
+      signer: signers.b,
+      settings: settingsOfB,
+      policy: policyOfB,
+    });
   }
 
   /** Identifiers as `side` sees them: its address of provider 1 and the peer's. */
@@ -125,12 +141,13 @@ export class TwoHosts {
     return side.sim.events.filter((event): event is Extract<HostEvent, { event: Name }> => event.event === name);
   }
 
-  #side(name: 'a' | 'b', seed: number, crypto: Crypto, signer: Signer, settings: Partial<HostSettings>): Side {
+  #side(name: 'a' | 'b', { seed, crypto, signer, settings, policy }: SideConfiguration): Side {
     const random = seededRandom(seed);
     const sim = new SimHost(this.world, this.network, {
       crypto,
       random,
       signer,
+      ...(policy && { policy }),
       settings: { profile: 'fast', idleMs: 300_000, returnAfterMs: 5_000, probeBudget: 200, ...settings },
     });
     const form = (prefixNumber: number): HostLocator => {
