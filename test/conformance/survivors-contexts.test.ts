@@ -115,6 +115,26 @@ describe('RFC 5533 §7.20 an I2bis', () => {
   });
 });
 
+describe('RFC 5533 §12.4 a message to an address of ours that has gone', () => {
+  it('S6-149 S6-133 counts as long as the peer may not know that it has, and gets R1bis from then on', () => {
+    const { world, a, b } = established();
+    const [first] = a.locators;
+    if (first === undefined) throw new Error('no locator');
+    const arrives = (): string[] => {
+      a.log = [];
+      const octets = b.context.keepalive();
+      a.receive({ source: b.address(0), destination: a.address(1), octets }, world.now);
+      return a.log.map(({ type }) => type);
+    };
+    world.loses = () => true;
+    world.tell(a, a.context, { type: 'own-locators', locators: [first] });
+    expect(arrives()).toEqual(['keepalive-received']);
+    world.loses = () => false;
+    world.run(10_000); // the Update Request comes again, and is acknowledged
+    expect(arrives()).toEqual(['transmit']);
+  });
+});
+
 describe('RFC 5534 §4.3 the back-off of probes', () => {
   it('S6-171 goes on when the peer was heard meanwhile, and starts again only with a new failure', () => {
     const machine = new Reap({ profile: RFC, random: seeded(7), pair: pairOf('A', '11') });
