@@ -35,6 +35,7 @@ import { Policy } from './policy.ts';
 import type { Control } from './protocol.ts';
 import { KernelRouting, tunMtu } from './routing.ts';
 import { interfaceSelected } from './selection.ts';
+import { Silence } from './silence.ts';
 import { DaemonView } from './view.ts';
 
 /** How often pairs without a context are looked at. */
@@ -95,6 +96,7 @@ class Daemon implements Running {
   readonly #sender: RawSender;
   readonly #host: Host;
   readonly #shell: Shell;
+  readonly #silence: Silence;
   readonly #view: DaemonView;
   readonly #handoverFile: string;
   readonly #resumableUntil: Instant = monotonic() + RESUME_WITHIN_MS;
@@ -171,6 +173,7 @@ class Daemon implements Running {
       },
       monotonic(),
     );
+    this.#silence = new Silence(this.#counters, this.#host.sessions.peers);
     this.#shell = this.#open(
       new Shell(
         this.#host,
@@ -311,9 +314,13 @@ class Daemon implements Running {
     const now = monotonic();
     this.#counters.seen((octets, at, packets) => {
       const ulids = { local: octets.slice(at, at + 16), peer: octets.slice(at + 16, at + 32) };
-      if (!this.#policy.isDue(ulids, packets, now) || this.#host.contexts.of(ulids) !== undefined) return;
-      if (this.#peers.admits({ peer: ulids.peer })) this.#shell.input({ type: 'open', ulids });
+      const context = this.#host.contexts.of(ulids);
+      if (context?.context.state !== 'ESTABLISHED') this.#silence.sent(ulids, packets);
+      if (!this.#policy.isDue(ulids, packets, now) || context !== undefined) return; // it counts in any case
+      if (!this.#peers.admits({ peer: ulids.peer })) return;
+      this.#shell.input({ type: 'open', ulids });
     });
+    for (const ulids of this.#silence.unanswered(now)) this.#shell.input({ type: 'unanswered', ulids });
   }
 
   #tell(event: HostEvent): void {

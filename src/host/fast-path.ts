@@ -10,7 +10,7 @@ import {
   shimPosition,
   SOURCE_ADDRESS_AT,
 } from '../wire/ipv6.ts';
-import { samePair } from '../locators/pair.ts';
+import { pairKey, samePair } from '../locators/pair.ts';
 import type { LocatorPair } from '../locators/pair.ts';
 import { completeChecksum } from './fragments.ts';
 import {
@@ -50,6 +50,8 @@ export interface Flow {
   delivers: boolean;
   /** Pair on which the last tagged packet came. */
   heardOn: LocatorPair | undefined;
+  /** Its context explores in vain: programs are to be told. */
+  isStuck?: boolean;
   sent: number;
   heard: number;
 }
@@ -62,11 +64,22 @@ export interface Aside {
   readonly octets: Uint8Array;
 }
 
+/** What becomes of outgoing packets that cannot simply be sent; all are copies. */
+export interface OutboundAsides {
+  /** It has to be fragmented. */
+  tooLong(packet: Uint8Array, mtu: number, socket: number): void;
+  /** It waits for a context, or belongs to one that is stuck: as the program sent it. */
+  held(packet: Uint8Array): void;
+}
+
+const NOWHERE: OutboundAsides = { tooLong: () => undefined, held: () => undefined };
+
 /** Rewrites packets in place between identifiers and locators, RFC 5533 §11 and §12.2. Allocates nothing per packet. */
 export class FastPath {
   readonly #byUlids = new Map<string, Flow>();
   readonly #byTag = new Map<number, Flow>();
   readonly #touched = new Set<Flow>();
+  readonly #held = new Set<string>();
 
   add(flow: Flow): void {
     if (flow.isForked !== true) this.#byUlids.set(addressKey(flow.ulids.local) + addressKey(flow.ulids.peer), flow);
@@ -79,6 +92,12 @@ export class FastPath {
     this.#touched.delete(flow);
   }
 
+  /** Put packets between these aside while no context carries them, or no longer. */
+  hold(ulids: LocatorPair, on: boolean): void {
+    if (on) this.#held.add(pairKey(ulids));
+    else this.#held.delete(pairKey(ulids));
+  }
+
   /** Flows that carried packets since the last call. */
   takeTouched(): Flow[] {
     if (this.#touched.size === 0) return [];
@@ -89,18 +108,18 @@ export class FastPath {
 
   /**
    * Prepare packets read from the TUN device for sending (RFC 5533 §11): the pair of the context, and the payload header
-   * when it is not the ULID pair. `descriptor` gives the socket for a source locator, -1 for none; `tooLong` gets what has to
-   * be fragmented.
+   * when it is not the ULID pair. `descriptor` gives the socket for a source locator, -1 for none.
    */
   outbound(
     batch: Batch,
     count: number,
     descriptor: (locator: Address) => number,
-    tooLong: (packet: Uint8Array, mtu: number, socket: number) => void = () => undefined,
+    asides: OutboundAsides = NOWHERE,
   ): void {
     const { slab, meta } = batch;
     let flow: Flow | undefined;
     let socket = -1;
+    let isHeld = false;
     for (let slot = 0; slot < count; slot++) {
       const row = slot * FIELDS;
       const start = meta[row + OFFSET] ?? 0;
@@ -115,6 +134,16 @@ export class FastPath {
         const destination = slab.slice(from + 16, from + 32);
         flow = this.#byUlids.get(addressKey(source) + addressKey(destination));
         socket = descriptor(flow?.tagPeer === undefined ? source : flow.pair.local);
+        const waits = flow?.tagPeer === undefined && this.#held.size > 0;
+        isHeld = waits && this.#held.has(pairKey({ local: source, peer: destination }));
+      }
+      if (isHeld || flow?.isStuck === true) {
+        const packet = copied(batch, row);
+        if (packet !== undefined) asides.held(packet);
+        if (isHeld) {
+          meta[row + SOCKET] = -1;
+          continue;
+        }
       }
       meta[row + SOCKET] = socket;
       if (flow?.tagPeer === undefined) continue;
@@ -124,7 +153,7 @@ export class FastPath {
         meta[row + SOCKET] = -1;
       } else if (flow.mtu !== undefined && flow.mtu < NARROW && (meta[row + LENGTH] ?? 0) > flow.mtu) {
         const packet = fit(batch, row, flow.mtu);
-        if (packet !== undefined) tooLong(packet, flow.mtu, socket);
+        if (packet !== undefined) asides.tooLong(packet, flow.mtu, socket);
       }
     }
   }
@@ -227,9 +256,17 @@ function fit(batch: Batch, row: number, mtu: number): Uint8Array | undefined {
     return undefined;
   }
   if (length - PAYLOAD_HEADER_LENGTH > IPV6_MINIMUM_MTU) return undefined;
-  const packet = slab.slice(start, start + length);
-  if (sumFrom > 0) completeChecksum(packet, sumFrom, meta[row + CHECKSUM_OFFSET] ?? 0);
   meta[row + SOCKET] = -1;
+  return copied(batch, row);
+}
+
+/** One packet with its checksum finished; `undefined` for a super-packet. */
+function copied({ slab, meta }: Batch, row: number): Uint8Array | undefined {
+  if ((meta[row + GSO_SIZE] ?? 0) > 0) return undefined;
+  const start = meta[row + OFFSET] ?? 0;
+  const packet = slab.slice(start, start + (meta[row + LENGTH] ?? 0));
+  const sumFrom = meta[row + CHECKSUM_START] ?? 0;
+  if (sumFrom > 0) completeChecksum(packet, sumFrom, meta[row + CHECKSUM_OFFSET] ?? 0);
   return packet;
 }
 

@@ -42,6 +42,10 @@ export type HostInput =
       readonly pair?: LocatorPair;
     }
   | { readonly type: 'close'; readonly ulids: LocatorPair; readonly forkedInstanceId?: number }
+  /** A packet that the fast path put aside, as the program sent it; or one that nothing was done with yet. */
+  | { readonly type: 'held'; readonly octets: Uint8Array }
+  /** Packets between addresses without a context found no answer for some time; the peer is known from before. */
+  | { readonly type: 'unanswered'; readonly ulids: LocatorPair }
   /** An ICMPv6 error as it came in from `source`, from its type octet on. */
   | { readonly type: 'icmp'; readonly source: Address; readonly octets: Uint8Array }
   /** The kernel refused to send on this pair. */
@@ -59,6 +63,8 @@ export type HostEffect =
   | { readonly type: 'divert' | 'restore'; readonly ulids: LocatorPair }
   /** Diverted packets take another path now: what the kernel knows of its MTU holds no longer (RFC 5533 §15.4). */
   | { readonly type: 'forget-mtu'; readonly ulids: LocatorPair }
+  /** A packet of a program that was held: send it as if it had come through the TUN device now. */
+  | { readonly type: 'forward'; readonly octets: Uint8Array }
   /** An IPv6 packet for a program of this host. */
   | { readonly type: 'deliver'; readonly octets: Uint8Array }
   /** Locators of a peer with an established context, for routes with a short minimum RTO; empty: forget the peer. */

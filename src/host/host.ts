@@ -1,15 +1,11 @@
 import type { Crypto, Random, Signer } from '../crypto/ports.ts';
 import type { LocatorPair } from '../locators/pair.ts';
-import { admit } from '../shim6/admit.ts';
 import { Context } from '../shim6/context.ts';
 import type { ContextMemory } from '../shim6/context-memory.ts';
-import type { ContextMessage, OwnLocator } from '../shim6/context-io.ts';
-import type { ErrorMessage, I2, I2bis } from '../shim6/messages.ts';
+import type { OwnLocator } from '../shim6/context-io.ts';
+import type { I2, I2bis } from '../shim6/messages.ts';
 import { OwnLists } from '../shim6/own-lists.ts';
-import { isPayloadHeader, parsePayloadHeader } from '../shim6/payload-header.ts';
-import { parseQuoted } from '../shim6/quoted.ts';
 import type { QuotedPacket } from '../shim6/quoted.ts';
-import { ulidsOf } from '../shim6/received.ts';
 import type { ReceivedPacket } from '../shim6/received.ts';
 import { Responder } from '../shim6/responder.ts';
 import { randomTag } from '../shim6/tag.ts';
@@ -23,13 +19,14 @@ import { Contexts } from './contexts.ts';
 import { Deadlines } from './deadlines.ts';
 import { Agreements, detectionOf } from './detection.ts';
 import { FastPath } from './fast-path.ts';
-import type { Aside } from './fast-path.ts';
 import { HostContext } from './host-context.ts';
 import type { Surroundings } from './host-context.ts';
 import type { HostEffect, HostInput, HostLocator, HostSettings } from './host-io.ts';
 import { IcmpErrors } from './icmp-errors.ts';
+import { NewSessions } from './new-sessions.ts';
 import { Paths } from './paths.ts';
 import { PeerKeys } from './peer-keys.ts';
+import { Reception } from './reception.ts';
 import { SharedAddresses } from './shared-addresses.ts';
 import { Sharing } from './sharing.ts';
 import { locatorEvents, ownLocators } from './own-locators.ts';
@@ -61,6 +58,7 @@ export class Host {
   readonly fastPath: FastPath = new FastPath();
   readonly contexts: Contexts = new Contexts();
   readonly paths: Paths = new Paths();
+  readonly sessions: NewSessions;
   #configuration: HostConfiguration;
   readonly #surroundings: Surroundings;
   readonly #responder: Responder;
@@ -70,6 +68,7 @@ export class Host {
   readonly #sharing: Sharing;
   #agreements: Agreements;
   readonly #errors: IcmpErrors;
+  readonly #reception: Reception;
   readonly #drops = new Map<string, number>();
   #locators: readonly HostLocator[] = [];
   /** Ls(local) by identifier, made from these locators. */
@@ -89,12 +88,33 @@ export class Host {
     this.#sharing = new Sharing(settings.probeBudget, () => this.#locators, now);
     this.#agreements = new Agreements(settings, random);
     const keys = new PeerKeys(crypto);
+    this.#reception = new Reception({
+      contexts: this.contexts,
+      responder: this.#responder,
+      isIdentifier: (address) => this.#isIdentifier(address),
+      admits: (message, packet) => admitted(this.#configuration.policy, message, packet, this.#locators),
+      accept: (ulids, message, packet, at, out) => this.#accept(ulids, message, packet, at, out),
+      quoting: (quoted) => this.#quoting(quoted),
+      dropped: (reason) => this.#drop(reason),
+    });
     this.#errors = new IcmpErrors({
       quoting: (quoted) => this.#quoting(quoted),
       hint: (pair, at, out) => this.#hint('icmp', pair, at, out),
       deliversAll: () => this.#configuration.settings.deliverAllErrors === true,
       dropped: (reason) => this.#drop(reason),
     });
+    this.sessions = new NewSessions(
+      {
+        locators: () => this.#locators,
+        paths: this.paths,
+        context: (ulids) => this.contexts.of(ulids),
+        open: (ulids, pair, at, out) => this.#openOver(ulids, pair, at, out),
+        hold: (ulids, on) => {
+          this.fastPath.hold(ulids, on);
+        },
+      },
+      now,
+    );
     this.#surroundings = {
       locators: () => this.#locators,
       paths: this.paths,
@@ -120,7 +140,13 @@ export class Host {
 
   /** When `tick` is next due. Calling early is harmless. */
   get deadline(): Instant {
-    return Math.min(this.#announceAt, this.#deadlines.first, this.#sharing.deadline, this.#errors.deadline);
+    return Math.min(
+      this.#announceAt,
+      this.#deadlines.first,
+      this.#sharing.deadline,
+      this.#errors.deadline,
+      this.sessions.deadline,
+    );
   }
 
   /** New settings: contexts that stand keep theirs, except for the time after which they are forgotten. */
@@ -149,7 +175,7 @@ export class Host {
     this.#collect(now, out);
     switch (input.type) {
       case 'control':
-        this.#receive(input.packet, now, out);
+        this.#reception.receive(input.packet, now, out);
         break;
       case 'traffic':
         this.contexts
@@ -164,6 +190,12 @@ export class Host {
         break;
       case 'close':
         this.contexts.of(input.ulids, input.forkedInstanceId)?.tell({ type: 'discard', reason: 'command' }, now, out);
+        break;
+      case 'held':
+        this.sessions.held(input.octets, now, out);
+        break;
+      case 'unanswered':
+        this.sessions.unanswered(input.ulids, now, out);
         break;
       case 'icmp':
         this.#errors.receive(input.source, input.octets, now, out);
@@ -184,6 +216,7 @@ export class Host {
         }
         break;
     }
+    if (now >= this.sessions.deadline) this.sessions.tick(now, out);
     return out;
   }
 
@@ -209,86 +242,7 @@ export class Host {
     if (this.contexts.tagged(context.tag) !== context) return;
     this.contexts.refresh(context);
     this.#deadlines.update(context);
-  }
-
-  /** RFC 5533 §12.3 and §12.4. */
-  #receive(packet: Aside, now: Instant, out: HostEffect[]): void {
-    if (isPayloadHeader(packet.octets)) {
-      const header = parsePayloadHeader(packet.octets);
-      if (header.ok) this.#receivePayload(packet, header.value.contextTag, now, out);
-      else this.#drop('malformed');
-      return;
-    }
-    const admission = admit(packet, this.#responder, now);
-    if (admission.type === 'transmit') out.push(admission);
-    else if (admission.type === 'drop') this.#drop(admission.reason);
-    else this.#dispatch(admission.message, packet, now, out);
-  }
-
-  #receivePayload(packet: Aside, tag: ContextTag, now: Instant, out: HostEffect[]): void {
-    const context = this.contexts.tagged(tag);
-    if (context === undefined) this.#answerR1bis(tag, packet, now, out);
-    else context.tell({ type: 'payload-header', source: packet.source, destination: packet.destination }, now, out);
-  }
-
-  #dispatch(message: ContextMessage | ErrorMessage, packet: ReceivedPacket, now: Instant, out: HostEffect[]): void {
-    switch (message.type) {
-      case 'I1':
-      case 'I2':
-      case 'I2bis': {
-        const ulids = ulidsOf(message, packet);
-        const context = this.contexts.of(ulids, message.options.forkedInstanceId ?? 0);
-        if (context !== undefined) context.tell({ type: 'message', message, packet }, now, out);
-        else if (!this.#isIdentifier(ulids.local)) this.#drop('not-an-identifier');
-        else if (!admitted(this.#configuration.policy, message, packet, this.#locators)) this.#drop('policy');
-        else if (message.type === 'I1') this.#answer(this.#responder.r1(message, packet, now), out);
-        else if (!this.#responder.accepts(message, packet, now)) this.#drop('validator');
-        else this.#accept(ulids, message, packet, now, out);
-        return;
-      }
-      case 'R1':
-      case 'R2':
-      case 'R1bis': {
-        const candidates =
-          message.type === 'R1bis'
-            ? this.contexts.withTagPeer(message.packetContextTag)
-            : this.contexts.withNonce(message.initiatorNonce);
-        const context = candidates.find((one) => one.context.matches(message, packet));
-        if (context === undefined) this.#drop('no-match');
-        else context.tell({ type: 'message', message, packet }, now, out);
-        return;
-      }
-      case 'UpdateRequest':
-      case 'UpdateAcknowledgement':
-      case 'Keepalive':
-      case 'Probe': {
-        const context = this.contexts.tagged(message.receiverContextTag);
-        if (context === undefined) this.#answerR1bis(message.receiverContextTag, packet, now, out);
-        else context.tell({ type: 'message', message, packet }, now, out);
-        return;
-      }
-      case 'Error': {
-        const quoted = parseQuoted(message.packet);
-        const context = quoted === undefined ? undefined : this.#quoting(quoted);
-        if (quoted === undefined || context === undefined) this.#drop('no-match');
-        else context.tell({ type: 'error-message', code: message.code, quoted }, now, out);
-        return;
-      }
-    }
-  }
-
-  #answerR1bis(
-    tag: ContextTag,
-    packet: { source: Address; destination: Address },
-    now: Instant,
-    out: HostEffect[],
-  ): void {
-    this.#answer(this.#responder.r1bis(tag, packet, now), out);
-  }
-
-  #answer(answer: ReturnType<Responder['r1']>, out: HostEffect[]): void {
-    if (answer.type === 'transmit') out.push(answer);
-    else this.#drop(answer.reason);
+    if (context.forkedInstanceId === 0) this.sessions.touched(context);
   }
 
   #open({ ulids, forkedInstanceId = 0, pair }: OpenInput, now: Instant, out: HostEffect[]): void {
@@ -296,6 +250,17 @@ export class Host {
     if (exists || !this.#isIdentifier(ulids.local) || !isGlobalUnicast(ulids.peer)) return;
     if (this.#locators.filter((locator) => locator.parameters !== undefined).length < 2) return; // RFC 6629 §2
     this.#create({ ulids, forkedInstanceId }, now).tell({ type: 'start', ...(pair && { pair }) }, now, out);
+  }
+
+  /** For a peer that is known to have several locators: one own is enough. */
+  #openOver(ulids: LocatorPair, pair: LocatorPair, now: Instant, out: HostEffect[]): boolean {
+    const known = this.contexts.of(ulids);
+    if (known?.context.state === 'E-FAILED') known.tell({ type: 'discard', reason: 'hold-down-over' }, now, out);
+    const { policy } = this.#configuration;
+    if (policy?.admits({ peer: ulids.peer }) === false || !this.#isIdentifier(ulids.local)) return false;
+    const context = this.contexts.of(ulids) ?? this.#create({ ulids, forkedInstanceId: 0 }, now);
+    context.tell({ type: 'start', pair }, now, out);
+    return true;
   }
 
   /** RFC 5533 §7.13: an I2 that is not believed leaves nothing behind. */
@@ -312,6 +277,7 @@ export class Host {
     this.#deadlines.remove(context);
     this.#addresses.release(context.ulids.local);
     this.#addresses.release(context.ulids.peer);
+    if (context.forkedInstanceId === 0) this.sessions.gone(context);
     this.fastPath.remove(context.flow);
   }
 
@@ -325,8 +291,8 @@ export class Host {
 
   #add(identity: Identity, tag: ContextTag, parameters: Uint8Array | undefined, now: Instant): HostContext {
     const { ulids: between, forkedInstanceId } = identity;
-    const ulids = { local: this.#addresses.acquire(between.local), peer: this.#addresses.acquire(between.peer) };
     const { random, settings } = this.#configuration;
+    const ulids = { local: this.#addresses.acquire(between.local), peer: this.#addresses.acquire(between.peer) };
     const machine = new Context({
       ulids,
       forkedInstanceId,
@@ -365,6 +331,7 @@ export class Host {
     for (const event of events) out.push({ type: 'event', event });
     for (const context of [...this.contexts]) context.locatorsChanged(now, out);
     this.#announceAt = now; // with the next tick
+    this.sessions.locatorsChanged(now);
   }
 
   #announce(now: Instant, out: HostEffect[]): void {

@@ -22,9 +22,12 @@ const WATCH = 'watch';
 const ACTIVE = 'active';
 const SEEN = 'seen';
 const OWN = 'own';
+const KNOWN = 'known';
+const HEARD = 'heard';
 
 const WATCH_SIZE = 65536;
 const SEEN_SIZE = 16384;
+const KNOWN_SIZE = 16384;
 const QUIET_MS = 3000; // without a packet for so long, a watched pair is not listed until the next one
 const SEEN_TIMEOUT_MS = 60_000;
 const PRIORITY = -350; // before connection tracking and whatever drops
@@ -81,6 +84,7 @@ export class PacketObservation {
   readonly #active = new Map<string, Uint8Array>();
   readonly #strays: Uint8Array[] = [];
   readonly #own = new Map<string, Address>();
+  readonly #known = new Map<string, Address>();
 
   private constructor(options: ObservationOptions) {
     this.#socket = NetlinkSocket.open('netfilter');
@@ -103,12 +107,12 @@ export class PacketObservation {
 
   /** The addresses whose new correspondents `seen` reports. */
   setOwn(addresses: readonly Address[]): void {
-    const wanted = new Map(addresses.map((address) => [addressKey(address), address]));
-    const gone = [...this.#own].filter(([key]) => !wanted.has(key)).map(([, address]) => address);
-    const fresh = [...wanted].filter(([key]) => !this.#own.has(key)).map(([, address]) => address);
-    this.#change([...elements('remove', TABLE, OWN, gone), ...elements('add', TABLE, OWN, fresh)]);
-    this.#own.clear();
-    for (const [key, address] of wanted) this.#own.set(key, address.slice());
+    this.#fill(OWN, this.#own, addresses);
+  }
+
+  /** The peers whose packets on unwatched pairs `heard` reports. */
+  setKnown(addresses: readonly Address[]): void {
+    this.#fill(KNOWN, this.#known, addresses.slice(0, KNOWN_SIZE));
   }
 
   /** Count packets of these pairs from now on; of a conversation, both directions are a pair. */
@@ -147,8 +151,22 @@ export class PacketObservation {
     this.#list(listElements(TABLE, SEEN), visit);
   }
 
+  /** Unwatched pairs on which a known peer was heard in the last minute. */
+  heard(visit: CountVisitor): void {
+    this.#list(listElements(TABLE, HEARD), visit);
+  }
+
   close(): void {
     this.#socket.close();
+  }
+
+  #fill(set: string, present: Map<string, Address>, addresses: readonly Address[]): void {
+    const wanted = new Map(addresses.map((address) => [addressKey(address), address]));
+    const gone = [...present].filter(([key]) => !wanted.has(key)).map(([, address]) => address);
+    const fresh = [...wanted].filter(([key]) => !present.has(key)).map(([, address]) => address);
+    this.#change([...elements('remove', TABLE, set, gone), ...elements('add', TABLE, set, fresh)]);
+    present.clear();
+    for (const [key, address] of wanted) present.set(key, address.slice());
   }
 
   #counting(visit: CountVisitor, now: Instant): CountVisitor {
@@ -250,7 +268,25 @@ function ruleset({ tunIndex, mark, exemptPorts }: ObservationOptions): Uint8Arra
       timeoutMs: SEEN_TIMEOUT_MS,
     }),
     newSet({ table: TABLE, name: OWN, id: 3, addresses: 1, size: 1024, kind: 'static' }),
+    newSet({ table: TABLE, name: KNOWN, id: 5, addresses: 1, size: KNOWN_SIZE, kind: 'static' }),
+    newSet({
+      table: TABLE,
+      name: HEARD,
+      id: 6,
+      addresses: 2,
+      size: SEEN_SIZE,
+      kind: 'dynamic',
+      timeoutMs: SEEN_TIMEOUT_MS,
+    }),
     ...common('input'),
+    appendedRule(
+      TABLE,
+      'input',
+      payload(HEADER.network, SOURCE_AT, 16),
+      lookup(KNOWN),
+      pair,
+      update(HEARD, SEEN_TIMEOUT_MS),
+    ),
     ...common('output'),
     appendedRule(TABLE, 'output', meta(META.oif), compare('equal', hostU32(LOOPBACK)), accept()),
     appendedRule(TABLE, 'output', destination(1), compare('equal', Uint8Array.of(0xff)), accept()), // multicast

@@ -1,4 +1,5 @@
 import type { Host } from '../host/host.ts';
+import type { OutboundAsides } from '../host/fast-path.ts';
 import type { HostEvent } from '../host/events.ts';
 import type { HostEffect, HostInput } from '../host/host-io.ts';
 import { fragments } from '../host/fragments.ts';
@@ -59,6 +60,13 @@ export class Shell {
   readonly #fromWire: Batch;
   readonly #errors: Batch = batch(8, CONTROL_STRIDE);
   readonly #control: Batch = batch(1, CONTROL_STRIDE);
+  readonly #held: Uint8Array[] = [];
+  readonly #asides: OutboundAsides = {
+    tooLong: (packet, mtu, socket) => {
+      for (const fragment of fragments(packet, mtu, random32(systemRandom))) this.#send(fragment, socket);
+    },
+    held: (packet) => this.#held.push(packet),
+  };
   #timer: NodeJS.Timeout | undefined;
   #armedFor: Instant = NEVER;
   #isClosed = false;
@@ -119,20 +127,14 @@ export class Shell {
       if (count === 0) break;
       carried += count;
       this.packets.tunIn += count;
-      this.#host.fastPath.outbound(
-        this.#fromTun,
-        count,
-        (locator) => sender.descriptor(locator),
-        (packet, mtu, socket) => {
-          for (const fragment of fragments(packet, mtu, random32(systemRandom))) this.#send(fragment, socket);
-        },
-      );
+      this.#host.fastPath.outbound(this.#fromTun, count, (locator) => sender.descriptor(locator), this.#asides);
       sender.send(this.#fromTun, count);
       this.packets.rawOut += count;
       this.#reportErrors(this.#fromTun, count);
       if (count < this.#fromTun.slots) break;
     }
     if (carried > 0) this.#keepWatching();
+    for (const octets of this.#held.splice(0)) this.input({ type: 'held', octets });
   }
 
   /** Shim6 packets from the wire: tagged ones go to their programs, the rest to the host. */
@@ -227,6 +229,9 @@ export class Shell {
         case 'forget-mtu':
           this.#ports.routing.forgetMtu(effect.ulids);
           break;
+        case 'forward':
+          this.#forward(effect.octets);
+          break;
         case 'deliver':
           this.#deliver(effect.octets);
           break;
@@ -253,6 +258,17 @@ export class Shell {
     this.#ports.sender.send(this.#control, 1);
     if ((meta[ERROR] ?? 0) === 0) tally(this.control.out, octets);
     else this.packets.sendErrors++;
+  }
+
+  /** A packet of a program that waited. */
+  #forward(packet: Uint8Array): void {
+    const { sender } = this.#ports;
+    this.#place(packet);
+    this.#host.fastPath.outbound(this.#control, 1, (locator) => sender.descriptor(locator), this.#asides);
+    sender.send(this.#control, 1);
+    this.packets.rawOut++;
+    this.#reportErrors(this.#control, 1);
+    this.#keepWatching();
   }
 
   /** A packet for a program, as if it had come in. */

@@ -41,7 +41,7 @@ export type ContextMessage =
   I1 | R1 | I2 | R2 | R1bis | I2bis | UpdateRequest | UpdateAcknowledgement | Keepalive | Probe;
 
 export type ContextInput =
-  /** RFC 5533 §7.7. Without a pair the I1 goes out between the ULIDs. */
+  /** RFC 5533 §7.7. Without a pair the I1 goes out between the ULIDs; in I1-SENT it goes out over one pair more. */
   | { readonly type: 'start'; readonly pair?: LocatorPair }
   /** A message that passed `admit` and that the host matched to this context. */
   | { readonly type: 'message'; readonly message: ContextMessage; readonly packet: ReceivedPacket }
@@ -61,7 +61,7 @@ export type ContextInput =
   /** Unused, or a ULID became invalid (RFC 5533 §9, §1.5). */
   | { readonly type: 'discard'; readonly reason: DiscardReason };
 
-export type DiscardReason = 'unused' | 'ulid-invalid' | 'confused' | 'hold-down-over' | 'command';
+export type DiscardReason = 'unused' | 'ulid-invalid' | 'confused' | 'hold-down-over' | 'command' | 'unreachable';
 
 /** What the peer told in I2, I2bis or R2. */
 export interface PeerFacts {

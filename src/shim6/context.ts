@@ -6,7 +6,18 @@ import type { ContextConfiguration } from './context-core.ts';
 import type { ContextEffect, ContextInput, ContextMessage, ContextStateName, PeerLocator } from './context-io.ts';
 import { remember, resume } from './context-memory.ts';
 import type { ContextMemory } from './context-memory.ts';
-import { accept, establish, forget, matches, receiveI1, receiveR1, receiveR1bis, retry, start } from './establish.ts';
+import {
+  accept,
+  establish,
+  forget,
+  matches,
+  receiveI1,
+  receiveR1,
+  receiveR1bis,
+  retry,
+  start,
+  startToo,
+} from './establish.ts';
 import { ICMP_HOLDDOWN_TIME } from './exchange.ts';
 import { encodeShim6 } from './message-codec.ts';
 import type { R1, R1bis, R2 } from './messages.ts';
@@ -118,7 +129,10 @@ export class Context {
       case 'tick':
         return now < this.deadline ? [] : this.#timeout(row.timeout.action, now);
       case 'start':
-        return row.start.action === 'ignore' ? drop('wrong-state') : start(core, input.pair ?? core.ulids, now);
+        if (row.start.action === 'ignore') return drop('wrong-state');
+        return row.start.action === 'send I1'
+          ? start(core, input.pair ?? core.ulids, now)
+          : startToo(core, input.pair, now);
       case 'payload-header':
         return this.#payloadHeader(row['payload-header'].action, input, now);
       case 'own-locators':

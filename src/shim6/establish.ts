@@ -1,12 +1,11 @@
 import { random32 } from '../crypto/ports.ts';
-import { samePair } from '../locators/pair.ts';
 import type { LocatorPair } from '../locators/pair.ts';
 import type { Instant } from '../wire/time.ts';
 import { drop, isFrom } from './context-core.ts';
 import type { ContextCore } from './context-core.ts';
 import type { ContextEffect, DiscardReason } from './context-io.ts';
 import { VERIFICATION_METHOD } from './error-message.ts';
-import { NO_R1_HOLDDOWN_TIME, again, begin, transmission } from './exchange.ts';
+import { NO_R1_HOLDDOWN_TIME, again, begin, transmission, wentOver } from './exchange.ts';
 import type { Exchange } from './exchange.ts';
 import { METHODS_AT } from './locator-list.ts';
 import { encodeShim6, optionsOffset } from './message-codec.ts';
@@ -26,6 +25,16 @@ export function start(core: ContextCore, pair: LocatorPair, now: Instant): Conte
   return [...core.enter({ name: 'I1-SENT', i1 }), transmission(i1)];
 }
 
+/** §7.7 once more, over a pair that may work when the first one does not: the R1 that comes first decides. */
+export function startToo(core: ContextCore, pair: LocatorPair | undefined, now: Instant): ContextEffect[] {
+  const { state } = core;
+  if (state.name !== 'I1-SENT' || pair === undefined) return drop('wrong-state');
+  const { message, pair: before, others = [] } = state.i1;
+  const again = begin(core.composer.i1(pair, message.initiatorNonce), pair, core.random, now);
+  core.state = { ...state, i1: { ...again, others: [...others, before] } };
+  return [transmission(again)];
+}
+
 /** §9, and whenever nothing is left to be known. */
 export function forget(core: ContextCore, reason: DiscardReason): ContextEffect[] {
   core.update.forget();
@@ -38,7 +47,7 @@ export function matches(core: ContextCore, message: R1 | R2 | R1bis, packet: Rec
   if (message.type === 'R1bis') {
     return peer?.contextTag === message.packetContextTag && core.isBetweenUs(peer, packet);
   }
-  return exchange?.message.initiatorNonce === message.initiatorNonce && samePair(exchange.pair, pairBack(packet));
+  return exchange?.message.initiatorNonce === message.initiatorNonce && wentOver(exchange, pairBack(packet));
 }
 
 /** §7.9. */
@@ -68,7 +77,8 @@ export function receiveR1(core: ContextCore, r1: R1, packet: ReceivedPacket, now
   if (state.name !== 'I1-SENT' || !matches(core, r1, packet)) return drop('no-match');
   if (r1.options.responderValidator === undefined) return drop('validator');
   const { i1 } = state;
-  const i2 = core.begin(core.composer.i2(i1.message, r1, i1.pair, core.update.hasToldList), i1.pair, now);
+  const pair = pairBack(packet);
+  const i2 = core.begin(core.composer.i2(i1.message, r1, pair, core.update.hasToldList), pair, now);
   return [...core.enter({ name: 'I2-SENT', i1, i2, peer: undefined }), transmission(i2)];
 }
 
@@ -135,7 +145,7 @@ export function establish(core: ContextCore, r2: R2, packet: ReceivedPacket, now
   const lesson = learnFrom(core, r2, packet, asked, now);
   if ('effects' in lesson) return lesson.effects;
   const { peer } = lesson;
-  const { pair } = exchange;
+  const pair = pairBack(packet);
   if (exchange.message.type !== 'I2bis') core.pair = pair; // with I2bis, REAP has chosen the pair before
   core.update.exchanged();
   return [

@@ -1,5 +1,6 @@
 import { uniform } from '../crypto/ports.ts';
 import type { Random } from '../crypto/ports.ts';
+import { samePair } from '../locators/pair.ts';
 import type { LocatorPair } from '../locators/pair.ts';
 import type { Instant } from '../wire/time.ts';
 import type { Transmit } from './context-io.ts';
@@ -26,9 +27,16 @@ export interface Exchange<Message extends I1 | I2 | I2bis = I1 | I2 | I2bis> {
   readonly message: Message;
   readonly octets: Uint8Array;
   readonly pair: LocatorPair;
+  /** Over which it went out as well. */
+  readonly others?: readonly LocatorPair[];
   /** Transmissions so far. */
   readonly sent: number;
   readonly retryAt: Instant;
+}
+
+/** Did this go out over `pair`? */
+export function wentOver({ pair, others = [] }: Exchange, wanted: LocatorPair): boolean {
+  return samePair(pair, wanted) || others.some((other) => samePair(other, wanted));
 }
 
 /** §14: the random factor applies to the wait after doubling. */

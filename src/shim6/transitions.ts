@@ -24,6 +24,7 @@ export type ContextEvent =
 export type Action =
   | 'ignore'
   | 'send I1'
+  | 'send I1 too' // over one pair more
   | 'send I2'
   | 'send I2bis'
   | 'answer R1'
@@ -90,7 +91,7 @@ export const TRANSITIONS: { readonly [State in ContextStateName]: Row } = {
   'E-FAILED': HELD_DOWN,
   'NO-SUPPORT': HELD_DOWN,
   'I1-SENT': {
-    start: stay('ignore'),
+    start: stay('send I1 too'),
     I1: stay('answer R2'),
     R1: go('send I2', 'I2-SENT'),
     I2: go('accept', 'ESTABLISHED'),

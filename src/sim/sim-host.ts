@@ -151,6 +151,9 @@ export class SimHost {
       case 'restore':
         this.#diverted.delete(pairKey(effect.ulids));
         return;
+      case 'forward':
+        this.#forward(effect.octets);
+        return;
       case 'deliver':
         this.errors.push(effect.octets);
         return;
@@ -164,7 +167,6 @@ export class SimHost {
   }
 
   #sendDiverted(ulids: LocatorPair, payload: Uint8Array): void {
-    const { slab, meta } = this.#slots;
     const w = new Writer(IPV6_HEADER_LENGTH + payload.length);
     const { local: source, peer: destination } = ulids;
     const payloadLength = payload.length;
@@ -178,11 +180,26 @@ export class SimHost {
       destination,
     });
     w.octets(payload);
-    slab.set(w.finish(), HEADROOM);
+    this.#forward(w.finish());
+  }
+
+  #forward(octets: Uint8Array): void {
+    const { slab, meta } = this.#slots;
+    slab.set(octets, HEADROOM);
     meta.fill(0, 0, FIELDS);
     meta[OFFSET] = HEADROOM;
-    meta[LENGTH] = w.bytes.length;
-    this.host.fastPath.outbound(this.#slots, 1, () => 1);
+    meta[LENGTH] = octets.length;
+    const held: Uint8Array[] = [];
+    this.host.fastPath.outbound(this.#slots, 1, () => 1, {
+      tooLong: () => undefined,
+      held: (copy) => held.push(copy),
+    });
+    this.#sendPrepared();
+    for (const copy of held) this.handle({ type: 'held', octets: copy });
+  }
+
+  #sendPrepared(): void {
+    const { slab, meta } = this.#slots;
     if (meta[SOCKET] !== 1) return;
     const start = meta[OFFSET] ?? 0;
     const packet = slab.slice(start, start + (meta[LENGTH] ?? 0));
