@@ -13,6 +13,11 @@ export function detectionOf(settings: HostSettings): number | undefined {
   return settings.profile === 'rfc' ? undefined : sendTimeoutOf(settings.profile, settings);
 }
 
+/** The Send Timeout of the profile `rfc`, RFC 5534 §5.3; `undefined` when it is the default. */
+export function sendTimeoutSecondsOf({ sendTimeoutMs }: HostSettings): number | undefined {
+  return sendTimeoutMs?.rfc === undefined ? undefined : Math.ceil(sendTimeoutMs.rfc / 1000);
+}
+
 function sendTimeoutOf(profile: Profile, settings: HostSettings): number {
   return settings.sendTimeoutMs?.[profile] ?? PROFILES[profile].sendTimeoutMs;
 }

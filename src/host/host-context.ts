@@ -7,21 +7,27 @@ import type { ContextMemory } from '../shim6/context-memory.ts';
 import type { ContextEffect, ContextInput, OwnLocator, PeerFacts, PeerLocator } from '../shim6/context-io.ts';
 import { pairBack } from '../shim6/received.ts';
 import type { ContextTag } from '../shim6/tag.ts';
-import { formatAddress, sameOctets } from '../wire/address.ts';
+import { sameOctets } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
 import { NEVER } from '../wire/time.ts';
 import type { Instant } from '../wire/time.ts';
 import type { Scheduled } from './deadlines.ts';
 import type { Agreement, Detected } from './detector.ts';
 import { Detector } from './detector.ts';
-import type { HostEvent, PairText } from './events.ts';
-import type { Flow } from './fast-path.ts';
+import { pairText } from './context-event.ts';
+import type { ContextEvent } from './context-event.ts';
+import type { Aside, Flow } from './fast-path.ts';
 import { LINGER_MS } from './host-io.ts';
 import type { HostEffect, HostLocator, Profile } from './host-io.ts';
 import { NOWHERE } from './indexed.ts';
 import type { Indexed } from './indexed.ts';
 import type { Paths } from './paths.ts';
+import { restored } from './restored.ts';
 import type { Sharing } from './sharing.ts';
+import type { Warnings } from './warnings.ts';
+
+/** Why a context is on another pair after it had to be established once more. */
+const ESTABLISHED_ANEW = 'established anew';
 
 /** What a context needs from the host around it. */
 export interface Surroundings {
@@ -31,6 +37,7 @@ export interface Surroundings {
   /** Names the host behind the identifier of a context: by its key, if that is known. */
   readonly peerKey: (context: HostContext) => string;
   readonly sharing: Sharing;
+  readonly warnings: Warnings;
   readonly paths: Paths;
   /** Without a packet for so long it is forgotten, RFC 5533 §9. */
   idleMs(): number;
@@ -56,6 +63,8 @@ export class HostContext implements Scheduled, Detected {
   #peer: readonly PeerLocator[] = [];
   #acknowledged: readonly Address[];
   #incoming: LocatorPair;
+  /** It was ESTABLISHED before. */
+  #hasStood = false;
   #chosenBecause = '';
   #diverted = false;
   #lingerUntil: Instant = NEVER;
@@ -207,6 +216,16 @@ export class HostContext implements Scheduled, Detected {
     this.#surroundings.touched(this);
   }
 
+  /** A tagged packet that the fast path does not deliver in this state, RFC 5533 §12.2. */
+  receivePayload(packet: Aside, now: Instant, out: HostEffect[]): void {
+    const { source, destination } = packet;
+    for (const effect of this.context.handle({ type: 'payload-header', source, destination }, now)) {
+      if (effect.type === 'deliver') out.push({ type: 'deliver', octets: restored(packet, this.ulids) });
+      else this.#perform(effect, this.#incoming, now, out);
+    }
+    this.#surroundings.touched(this);
+  }
+
   tellReap(input: ReapInput, now: Instant, out: HostEffect[]): void {
     this.#detector?.tell(input, now, out);
     this.#surroundings.touched(this);
@@ -220,8 +239,9 @@ export class HostContext implements Scheduled, Detected {
         this.tellReap({ type: 'payload-sent' }, now, out); // RFC 5534 §6.1: control messages count as payload
         return;
       case 'state':
-        this.flow.delivers = effect.to === 'ESTABLISHED' || effect.to === 'I2BIS-SENT';
-        this.flow.tagPeer = this.flow.delivers ? this.context.tagPeer : undefined;
+        this.flow.delivers = effect.to === 'ESTABLISHED'; // else every packet provokes something
+        this.flow.tagPeer = this.flow.delivers || effect.to === 'I2BIS-SENT' ? this.context.tagPeer : undefined;
+        if (effect.to === 'I1-SENT') this.#stopDetecting(); // R-10: REAP will start anew
         this.#detector?.setFrozen(effect.to !== 'ESTABLISHED', now, out);
         if (effect.to !== 'IDLE') out.push(this.#event(now, { event: 'state', state: effect.to })); // `discarded` says why
         return;
@@ -240,7 +260,7 @@ export class HostContext implements Scheduled, Detected {
         this.tellReap({ type: 'pair-dead', cause: 'peer-broken' }, now, out);
         return;
       case 'keepalive-timeout':
-        this.#detector?.setKeepaliveTimeout(effect.seconds * 1000, now, out);
+        this.#setKeepaliveTimeout(effect.seconds, now, out);
         return;
       case 'own-locators-acknowledged':
         this.#acknowledged = effect.locators;
@@ -252,6 +272,7 @@ export class HostContext implements Scheduled, Detected {
         this.#detector?.heard(on, 'keepalive-received', now, out);
         return;
       case 'probe-received':
+        this.#surroundings.warnings.compare(effect.probe, on, now, out);
         this.tellReap({ type: 'probe-received', pair: on, probe: effect.probe }, now, out);
         return;
       case 'control-received':
@@ -262,14 +283,13 @@ export class HostContext implements Scheduled, Detected {
         return;
       case 'discarded':
         this.#stopDiverting(now, out);
-        this.#detector?.close();
-        this.#detector = undefined;
+        this.#stopDetecting();
         this.#order(out, { type: 'unwatch', ulids: this.ulids }, { type: 'peer', ulids: this.ulids, locators: [] });
         out.push(this.#event(now, { event: 'state', state: 'IDLE', reason: effect.reason }));
         this.#surroundings.gone(this, out);
         return;
       case 'deliver':
-        return; // RFC 5533 §12.2: only tells the fast path, which follows `state`
+        return; // see `receivePayload`
       case 'drop':
         this.#surroundings.dropped(effect.reason);
         return;
@@ -326,17 +346,39 @@ export class HostContext implements Scheduled, Detected {
     this.flow.tagPeer = peer.contextTag;
     this.flow.delivers = true;
     if (this.#detector === undefined) {
-      this.flow.pair = samePair(pair, this.ulids) ? this.ulids : pair;
-      if (this.flow.pair !== this.ulids) this.#divert(now, out);
+      this.#beginOn(samePair(pair, this.ulids) ? this.ulids : pair, now, out);
       const { agreement, peerKey, sharing, locators } = this.#surroundings;
       this.#detector = new Detector(this, agreement(peer), peerKey(this), sharing, locators);
       this.#order(out, { type: 'watch', ulids: this.ulids });
     }
-    if (peer.keepaliveTimeoutSeconds !== undefined) {
-      this.#detector.setKeepaliveTimeout(peer.keepaliveTimeoutSeconds * 1000, now, out);
-    }
+    if (peer.keepaliveTimeoutSeconds !== undefined) this.#setKeepaliveTimeout(peer.keepaliveTimeoutSeconds, now, out);
+    this.#hasStood = true;
     this.#setPeer(peer.locators, now, out);
     this.#surroundings.changed(this, now, out);
+  }
+
+  /** What the exchange has shown to work, also when the context was on another pair before. */
+  #beginOn(pair: LocatorPair, now: Instant, out: HostEffect[]): void {
+    const { pair: before } = this.flow;
+    this.flow.pair = pair;
+    if (pair !== this.ulids) this.#divert(now, out);
+    else if (this.#diverted) this.#lingerUntil = now + LINGER_MS;
+    if (samePair(before, pair) || !this.#hasStood) return;
+    this.flow.mtu = undefined;
+    this.#chosenBecause = ESTABLISHED_ANEW;
+    out.push(
+      this.#event(now, { event: 'selected', from: pairText(before), to: pairText(pair), why: ESTABLISHED_ANEW }),
+    );
+  }
+
+  #stopDetecting(): void {
+    this.#detector?.close();
+    this.#detector = undefined;
+  }
+
+  /** RFC 5534 §5.3; what both ends agreed on in milliseconds takes its place. */
+  #setKeepaliveTimeout(seconds: number, now: Instant, out: HostEffect[]): void {
+    if (this.profile === 'rfc') this.#detector?.setKeepaliveTimeout(seconds * 1000, now, out);
   }
 
   #setPeer(locators: readonly PeerLocator[], now: Instant, out: HostEffect[]): void {
@@ -372,17 +414,9 @@ export class HostContext implements Scheduled, Detected {
     if (this.forkedInstanceId === 0) out.push(...orders);
   }
 
-  #event(at: Instant, event: Told<ContextEvent>): HostEffect {
+  #event(at: Instant, event: ContextEvent): HostEffect {
     const { forkedInstanceId } = this;
     const fork = forkedInstanceId === 0 ? {} : { forkedInstanceId };
     return { type: 'event', event: { at, ulids: pairText(this.ulids), ...fork, ...event } };
   }
-}
-
-/** Events that concern one context, without what is the same in all of them. */
-type ContextEvent = Extract<HostEvent, { readonly ulids: PairText }>;
-type Told<E> = E extends unknown ? Omit<E, 'at' | 'ulids'> : never;
-
-export function pairText(pair: LocatorPair): PairText {
-  return [formatAddress(pair.local), formatAddress(pair.peer)];
 }

@@ -17,7 +17,7 @@ import { NEVER } from '../wire/time.ts';
 import type { Instant } from '../wire/time.ts';
 import { Contexts } from './contexts.ts';
 import { Deadlines } from './deadlines.ts';
-import { Agreements, detectionOf } from './detection.ts';
+import { Agreements, detectionOf, sendTimeoutSecondsOf } from './detection.ts';
 import { FastPath } from './fast-path.ts';
 import { HostContext } from './host-context.ts';
 import type { Surroundings } from './host-context.ts';
@@ -29,6 +29,7 @@ import { PeerKeys } from './peer-keys.ts';
 import { Reception } from './reception.ts';
 import { SharedAddresses } from './shared-addresses.ts';
 import { Sharing } from './sharing.ts';
+import { Warnings } from './warnings.ts';
 import { locatorEvents, ownLocators } from './own-locators.ts';
 import { admitted, announced } from './peer-policy.ts';
 import type { PeerPolicy } from './peer-policy.ts';
@@ -121,6 +122,7 @@ export class Host {
       agreement: (peer) => this.#agreements.with(peer),
       peerKey: ({ context, ulids }) => keys.of(context.peerParameters, ulids.peer),
       sharing: this.#sharing,
+      warnings: new Warnings(now),
       idleMs: () => this.#configuration.settings.idleMs,
       touched: (context) => this.#touched(context),
       changed: (context, at, out) => this.#resolveConfusion(context, at, out),
@@ -304,6 +306,7 @@ export class Host {
       parameters,
       locators: this.#ownLocators(ulids),
       detectionMs: detectionOf(settings),
+      sendTimeoutSeconds: sendTimeoutSecondsOf(settings),
     });
     const flow = {
       ulids,

@@ -55,7 +55,7 @@ export class Reception {
   #receivePayload(packet: Aside, tag: ContextTag, now: Instant, out: HostEffect[]): void {
     const context = this.#surroundings.contexts.tagged(tag);
     if (context === undefined) this.#answerR1bis(tag, packet, now, out);
-    else context.tell({ type: 'payload-header', source: packet.source, destination: packet.destination }, now, out);
+    else context.receivePayload(packet, now, out);
   }
 
   #dispatch(message: ContextMessage | ErrorMessage, packet: ReceivedPacket, now: Instant, out: HostEffect[]): void {

@@ -3,7 +3,7 @@ import type { LocatorPair } from '../locators/pair.ts';
 import { formatTag } from '../shim6/tag.ts';
 import { formatAddress, sameOctets } from '../wire/address.ts';
 import type { Instant } from '../wire/time.ts';
-import { pairText } from './host-context.ts';
+import { pairText } from './context-event.ts';
 import type { HostContext } from './host-context.ts';
 import type { Host } from './host.ts';
 import type { ContextSnapshot, LocatorSnapshot, PathSnapshot } from './snapshot.ts';

@@ -59,7 +59,7 @@ export class Shell {
   readonly #fromTun: Batch = batch(TUN_SLOTS, TUN_STRIDE);
   readonly #fromWire: Batch;
   readonly #errors: Batch = batch(8, CONTROL_STRIDE);
-  readonly #control: Batch = batch(1, CONTROL_STRIDE);
+  readonly #control: Batch = batch(1, TUN_STRIDE); // a message, or a packet of any size
   readonly #held: Uint8Array[] = [];
   readonly #asides: OutboundAsides = {
     tooLong: (packet, mtu, socket) => {

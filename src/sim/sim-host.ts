@@ -7,7 +7,7 @@ import type { Batch } from '../host/ports.ts';
 import { pairKey } from '../locators/pair.ts';
 import type { LocatorPair } from '../locators/pair.ts';
 import type { Address } from '../wire/address.ts';
-import { IPV6_HEADER_LENGTH, parseIpv6Header, SHIM6, UDP, writeIpv6Header } from '../wire/ipv6.ts';
+import { ICMPV6, IPV6_HEADER_LENGTH, parseIpv6Header, SHIM6, UDP, writeIpv6Header } from '../wire/ipv6.ts';
 import type { Instant } from '../wire/time.ts';
 import { Writer } from '../wire/writer.ts';
 import type { Network, Packet } from './network.ts';
@@ -155,7 +155,7 @@ export class SimHost {
         this.#forward(effect.octets);
         return;
       case 'deliver':
-        this.errors.push(effect.octets);
+        this.#deliver(effect.octets);
         return;
       case 'forget-mtu':
       case 'peer':
@@ -164,6 +164,17 @@ export class SimHost {
         this.onEvent(effect.event);
         return;
     }
+  }
+
+  /** A whole packet for the programs of this host. */
+  #deliver(octets: Uint8Array): void {
+    const header = parseIpv6Header(octets);
+    if (!header.ok || header.value.nextHeader === ICMPV6) {
+      this.errors.push(octets);
+      return;
+    }
+    const { destination: local, source: peer } = header.value;
+    this.deliver({ local, peer }, octets.subarray(IPV6_HEADER_LENGTH));
   }
 
   #sendDiverted(ulids: LocatorPair, payload: Uint8Array): void {
