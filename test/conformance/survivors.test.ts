@@ -109,6 +109,25 @@ describe('RFC 5533 §11.1 the place of the payload header', () => {
   });
 });
 
+describe('RFC 5533 §12.2 a payload header', () => {
+  it('S6-006 S6-145 may be the last header, but with nothing at all behind it there is nothing to deliver', () => {
+    const path = new FastPath();
+    path.add(flow());
+    const hopByHop = Uint8Array.of(NO_NEXT_HEADER, 0, 1, 4, 0, 0, 0, 0);
+    const [sent] = outbound(path, [ipv6(6, 0, ULIDS, hopByHop)]);
+    expect(sent).toMatchObject({ socket: SOCKET_OF_A2, sent: expect.stringMatching(/3b00fedcba987654$/) });
+    const received = (octets: Uint8Array): number => {
+      const one = batch(1, 2048);
+      one.slab.set(octets, HEADROOM);
+      one.meta[OFFSET] = HEADROOM;
+      one.meta[LENGTH] = octets.length;
+      return path.inbound(one, 1, () => undefined);
+    };
+    const header = Uint8Array.of(NO_NEXT_HEADER, 0, 0x80, 0, 0, 0, 0, 1);
+    expect([received(header), received(Uint8Array.of(...header, 0))]).toEqual([0, 1]);
+  });
+});
+
 describe('RFC 5533 §8 a path that carries less than 1280 octets and a payload header', () => {
   it.each([
     [1280, 1280, [1288]],
@@ -168,7 +187,7 @@ describe('RFC 5533 §8 an ICMPv6 error with extensions (RFC 4884)', () => {
     const quoting = { code: 0, invokingPacket: tagged };
     for (const length of [tagged.length, tagged.length + 8]) {
       const plain = translated({ type: 1, parameter: units(length), ...quoting }, ULIDS);
-      expect(plain?.invokingPacket).toEqual(udp);
+      expect(plain).toEqual({ type: 1, code: 0, parameter: units(length), invokingPacket: udp });
     }
     const pointing = { type: 4, parameter: units(64), ...quoting };
     expect(translated(pointing, ULIDS)?.invokingPacket).toEqual(udp);
