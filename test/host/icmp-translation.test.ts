@@ -78,12 +78,10 @@ function taggedBy(packet: Uint8Array, changes: Partial<Flow> = {}, row: readonly
   slots.meta[LENGTH] = packet.length;
   for (const [column, value] of row) slots.meta[column] = value;
   const split: { packet: Uint8Array; mtu: number }[] = [];
-  path.outbound(
-    slots,
-    1,
-    () => 7,
-    (whole, mtu) => split.push({ packet: whole, mtu }),
-  );
+  path.outbound(slots, 1, () => 7, {
+    tooLong: (whole, mtu) => split.push({ packet: whole, mtu }),
+    held: () => undefined,
+  });
   const start = slots.meta[OFFSET] ?? 0;
   return { octets: slots.slab.slice(start, start + (slots.meta[LENGTH] ?? 0)), meta: slots.meta, split };
 }
