@@ -17,6 +17,16 @@ export interface Config {
   readonly policy: PolicyConfig;
   readonly detection: DetectionConfig;
   readonly peers: readonly PeerConfig[];
+  /** Besides the one of `keyFile`. */
+  readonly identities: readonly IdentityConfig[];
+}
+
+/** A further identity of this host, with addresses of its own. */
+export interface IdentityConfig {
+  readonly name: string;
+  readonly keyFile: string;
+  /** Where it has addresses; empty: on all interfaces that take part. */
+  readonly interfaces: readonly string[];
 }
 
 /** Which interfaces take part; a trailing `*` stands for any rest. An empty `include` means all. */

@@ -1,6 +1,8 @@
 import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
+import type { Signer } from '../crypto/ports.ts';
 import { Host } from '../host/host.ts';
+import type { HostConfiguration } from '../host/host.ts';
 import type { HostEvent } from '../host/events.ts';
 import type { HostLocator, HostSettings } from '../host/host-io.ts';
 import { nodeCrypto } from '../node/crypto.ts';
@@ -25,9 +27,9 @@ import { SHIM6 } from '../wire/ipv6.ts';
 import type { Instant } from '../wire/time.ts';
 import type { Config } from './config.ts';
 import { takeHandover, writeHandover } from './handover.ts';
-import { identifierFor, identityOf } from './identity.ts';
+import { identifierFor, identitiesOf } from './identity.ts';
+import type { KeyedIdentity } from './identity.ts';
 import { signerOf } from './keys.ts';
-import type { IdentityKey } from './keys.ts';
 import type { Log } from './log.ts';
 import { MetricsServer } from './metrics-server.ts';
 import { PeerRules } from './peer-rules.ts';
@@ -59,13 +61,13 @@ export function monotonic(): Instant {
 /** Take over the machine's Shim6 traffic as `config` says. Throws a `LociError`, and leaves the machine as it was then. */
 export async function run(config: Config, log: Log): Promise<Running> {
   hurry(log);
-  const key = await identityOf(config, log);
+  const identities = await identitiesOf(config, log);
   const closers: (() => void)[] = [];
   try {
     const server =
       config.metricsSocket === undefined ? undefined : await MetricsServer.claim(config.metricsSocket, log);
     if (server !== undefined) closers.push(() => void server.close());
-    const daemon = new Daemon(config, log, key, closers);
+    const daemon = new Daemon(config, log, identities, closers);
     if (server !== undefined) await daemon.measure(server);
     return daemon;
   } catch (error) {
@@ -86,7 +88,7 @@ function hurry(log: Log): void {
 class Daemon implements Running {
   readonly control: Control;
   readonly #log: Log;
-  readonly #key: IdentityKey;
+  readonly #identities: readonly KeyedIdentity[];
   readonly #closers: (() => void)[];
   readonly #monitor: LocatorMonitor;
   readonly #own: OwnAddresses;
@@ -105,9 +107,9 @@ class Daemon implements Running {
   #policy: Policy;
   #peers: PeerRules;
 
-  constructor(config: Config, log: Log, key: IdentityKey, closers: (() => void)[]) {
+  constructor(config: Config, log: Log, identities: readonly KeyedIdentity[], closers: (() => void)[]) {
     this.#log = log;
-    this.#key = key;
+    this.#identities = identities;
     this.#closers = closers;
     this.#policy = new Policy(config.policy);
     this.#peers = new PeerRules(config.peers, config.policy);
@@ -143,7 +145,7 @@ class Daemon implements Running {
       new OwnAddresses({
         route,
         picture: monitor.picture,
-        formAddress: (prefix, count) => identifierFor(key, prefix, count)?.address,
+        identities,
         verified: handover.identifiers,
         onProblem,
       }),
@@ -164,7 +166,7 @@ class Daemon implements Running {
       {
         crypto: nodeCrypto,
         random: systemRandom,
-        signer: signerOf(key),
+        ...signersOf(identities),
         settings,
         policy: {
           admits: (approach) => this.#peers.admits(approach),
@@ -295,7 +297,8 @@ class Daemon implements Running {
 
   #hostLocator(locator: LocalLocator): HostLocator[] {
     const own = this.#own.all.find((one) => sameOctets(one.address, locator.address));
-    const identifier = own && identifierFor(this.#key, prefixOf(own.address), own.collisionCount);
+    const key = this.#identities.find(({ name }) => name === own?.identity)?.key;
+    const identifier = own && key && identifierFor(key, prefixOf(own.address), own.collisionCount);
     if (identifier === undefined || locator.dadFailed) return [];
     return [
       {
@@ -304,7 +307,8 @@ class Daemon implements Running {
         operational: locator.linkUp,
         interface: locator.interface,
         parameters: identifier.parameters,
-        method: this.#key.kind,
+        method: key?.kind ?? 'cga',
+        ...(own?.identity !== undefined && { identity: own.identity }),
       },
     ];
   }
@@ -354,3 +358,14 @@ function settingsOf(config: Config): HostSettings {
     sendTimeoutMs,
   };
 }
+/** The keys that sign for the identities. */
+function signersOf(identities: readonly KeyedIdentity[]): Pick<HostConfiguration, 'signer' | 'signers'> {
+  const signers = new Map<string, Signer>();
+  for (const { name, key } of identities) {
+    const signer = signerOf(key);
+    if (name !== undefined && signer !== undefined) signers.set(name, signer);
+  }
+  const first = identities.find(({ name }) => name === undefined)?.key;
+  return { signer: first && signerOf(first), signers };
+}
+

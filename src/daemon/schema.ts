@@ -211,7 +211,7 @@ export type Issue = z.core.$ZodIssue;
 export function configOf(values: unknown): { readonly config: Config } | { readonly issues: readonly Issue[] } {
   const checked = file.safeParse(values);
   if (!checked.success) return { issues: checked.error.issues };
-  const { interfaces, tun, interception, policy, detection, peer, ...top } = checked.data;
+  const { interfaces, tun, interception, policy, detection, peer, identity, ...top } = checked.data;
   return {
     config: {
       profile: top.profile,
@@ -229,6 +229,32 @@ export function configOf(values: unknown): { readonly config: Config } | { reado
         locatorPreference: interception.locator_preference,
         table: interception.table,
         locatorTable: interception.locator_table,
+  identity: z
+    .array(
+      z.strictObject(
+        {
+          name: text(/^[a-z0-9][a-z0-9-]{0,30}$/, 'must be 1 to 31 lower-case letters, digits and hyphens').describe(
+            'What loci calls it; part of the name of its key file.',
+          ),
+          key_file: path
+            .optional()
+            .describe(
+              'Its private key; made at the first start, mode 0600. Default: key-NAME.json in state_directory.',
+            ),
+          interfaces: z
+            .array(interfacePattern, { error: list })
+            .default([])
+            .describe('Interfaces on which it has addresses; empty: all that take part.'),
+        },
+        tableText,
+      ),
+      { error: 'must be written as [[identity]]' },
+    )
+    .refine((identities) => new Set(identities.map(({ name }) => name)).size === identities.length, {
+      error: 'must not give two identities one name',
+    })
+    .default([])
+    .describe('Further identities of this host; programs use one by binding to its address.'),
         rtoMinMs: interception.rto_min_ms,
       },
       policy: {
@@ -262,3 +288,8 @@ function present<Key extends string>(table: Partial<Record<Key, number | undefin
 export function configJsonSchema(): Record<string, unknown> {
   return { title: 'Configuration of locid', ...z.toJSONSchema(file, { io: 'input' }) };
 }
+      identities: identity.map(({ name, key_file, interfaces: on }) => ({
+        name,
+        keyFile: key_file ?? `${top.state_directory}/key-${name}.json`,
+        interfaces: on,
+      })),

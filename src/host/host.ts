@@ -47,6 +47,8 @@ export interface HostConfiguration {
   readonly random: Random;
   /** The key that our identifiers are the hashes of; an HBA set may have none. */
   readonly signer: Signer | undefined;
+  /** Keys of further identities, by their names. */
+  readonly signers?: ReadonlyMap<string, Signer>;
   readonly settings: HostSettings;
   readonly policy?: PeerPolicy;
 }
@@ -64,7 +66,8 @@ export class Host {
   readonly #surroundings: Surroundings;
   readonly #responder: Responder;
   readonly #verifier: PeerVerifier;
-  readonly #lists: OwnLists;
+  /** By identity. */
+  readonly #lists = new Map<string | undefined, OwnLists>();
   readonly #deadlines = new Deadlines<HostContext>();
   readonly #sharing: Sharing;
   #agreements: Agreements;
@@ -81,11 +84,10 @@ export class Host {
   #announceAt: Instant = NEVER;
 
   constructor(configuration: HostConfiguration, now: Instant) {
-    const { crypto, random, signer, settings } = configuration;
+    const { crypto, random, settings } = configuration;
     this.#configuration = configuration;
     this.#responder = new Responder({ crypto, random, detectionMs: detectionOf(settings) });
     this.#verifier = new PeerVerifier(crypto);
-    this.#lists = new OwnLists(random, signer);
     this.#sharing = new Sharing(settings.probeBudget, () => this.#locators, now);
     this.#agreements = new Agreements(settings, random);
     const keys = new PeerKeys(crypto);
@@ -302,7 +304,7 @@ export class Host {
       random,
       responder: this.#responder,
       verifier: this.#verifier,
-      lists: this.#lists,
+      lists: this.#listsOf(ulids.local),
       parameters,
       locators: this.#ownLocators(ulids),
       detectionMs: detectionOf(settings),
@@ -340,6 +342,17 @@ export class Host {
   #announce(now: Instant, out: HostEffect[]): void {
     this.#announceAt = NEVER;
     for (const context of [...this.contexts]) context.announce(this.#ownLocators(context.ulids), now, out);
+  }
+
+  /** The lists of the identity behind a ULID; of the first one when its address has gone. */
+  #listsOf(ulid: Address): OwnLists {
+    const identity = this.#locators.find(({ address }) => sameOctets(address, ulid))?.identity;
+    const known = this.#lists.get(identity);
+    if (known !== undefined) return known;
+    const { random, signer, signers } = this.#configuration;
+    const lists = new OwnLists(random, identity === undefined ? signer : (signers?.get(identity) ?? signer));
+    this.#lists.set(identity, lists);
+    return lists;
   }
 
   #ownLocators(ulids: LocatorPair): readonly OwnLocator[] {

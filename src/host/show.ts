@@ -45,6 +45,7 @@ export function showLocators(host: Host): LocatorSnapshot[] {
     operational: locator.operational,
     ...(locator.cost === undefined ? {} : { cost: locator.cost }),
     ...(locator.backup === undefined ? {} : { backup: locator.backup }),
+    ...(locator.identity === undefined ? {} : { identity: locator.identity }),
     ulid: locator.parameters !== undefined && locator.state === 'preferred',
   }));
 }
@@ -84,8 +85,7 @@ function stateOf(host: Host, pair: LocatorPair): PathSnapshot['state'] {
 }
 
 function current(host: Host, pair: LocatorPair): boolean {
-  for (const context of host.contexts) if (samePair(context.flow.pair, pair)) return true;
-  return false;
+  return host.contexts.using(pair).length > 0;
 }
 
 function why(host: Host, pair: LocatorPair, state: PathSnapshot['state'], users: readonly HostContext[]): string {

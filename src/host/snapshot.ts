@@ -45,5 +45,6 @@ export interface LocatorSnapshot {
   readonly operational: boolean;
   readonly cost?: number;
   readonly backup?: boolean;
+  readonly identity?: string; // left out: the one that programs get without asking
   readonly ulid: boolean; // may be the identifier of new contexts
 }

@@ -17,7 +17,7 @@ import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from './netlink/message.ts';
 import type { LocalLocator, NetworkPicture } from './network-picture.ts';
 import { PROTOCOL } from './own-mark.ts';
 import { GONE, perform } from './refusal.ts';
-import type { Absence, OwnAddress } from './own-address.ts';
+import type { Absence, Identity, OwnAddress } from './own-address.ts';
 import { SourcePreference } from './source-preference.ts';
 
 const COLLISIONS = 3; // RFC 3972 §4: collision counts 0, 1, 2
@@ -27,8 +27,7 @@ const DRIFT_SECONDS = 2; // the kernel rounds what remains
 export interface OwnAddressesOptions {
   readonly route: NetlinkExchange;
   readonly picture: NetworkPicture;
-  /** The CGA of this host for a prefix of 8 octets, RFC 3972 §4; `undefined` when its key has none there (RFC 5535). */
-  readonly formAddress: (prefix: Uint8Array, collisionCount: number) => Address | undefined;
+  readonly identities: readonly Identity[];
   /** Addresses that this host had until a moment ago: nobody else can have them yet. */
   readonly verified?: readonly Address[];
   /** Something that the operator should know. */
@@ -41,11 +40,13 @@ interface Lifetimes {
 }
 
 interface Wanted extends Lifetimes {
+  readonly identity: Identity;
   readonly index: number;
   readonly prefix: Uint8Array;
 }
 
 interface Entry {
+  readonly identity: Identity;
   readonly index: number;
   /** One for each collision count. */
   readonly candidates: readonly Address[];
@@ -56,7 +57,7 @@ interface Entry {
 }
 
 /**
- * Forms one address of ours for every /64 prefix of the interfaces, and lets it live as long as the prefix: state and lifetimes
+ * Forms one address of each identity for every /64 prefix of its interfaces, and lets it live as long as the prefix: state and lifetimes
  * follow the other addresses of the prefix, as router advertisements or the operator set them.
  */
 export class OwnAddresses {
@@ -78,6 +79,7 @@ export class OwnAddresses {
       const address = addressOf(entry);
       const present = this.#present(entry, address);
       return {
+        identity: entry.identity.name,
         address,
         interface: this.#options.picture.link(entry.index)?.name ?? '',
         index: entry.index,
@@ -118,38 +120,47 @@ export class OwnAddresses {
     for (const locator of this.#locators) {
       if (locator.prefixLength !== 64 || locator.dadFailed || locator.validLifetimeSeconds < 1) continue;
       const prefix = prefixOf(locator.address);
-      if (this.#isOurs(locator, prefix) || this.#candidates(locator.index, prefix).length === 0) continue;
-      const key = entryKey(locator.index, prefix);
-      const other = wanted.get(key);
-      wanted.set(key, {
-        index: locator.index,
-        prefix,
-        valid: Math.max(locator.validLifetimeSeconds, other?.valid ?? 0),
-        preferred: Math.max(locator.preferredLifetimeSeconds, other?.preferred ?? 0),
-      });
+      if (this.#isOurs(locator, prefix)) continue;
+      for (const identity of this.#options.identities) {
+        if (!identity.isOn(locator.interface) || this.#candidates(identity, locator.index, prefix).length === 0)
+          continue;
+        const key = entryKey(identity, locator.index, prefix);
+        const other = wanted.get(key);
+        wanted.set(key, {
+          identity,
+          index: locator.index,
+          prefix,
+          valid: Math.max(locator.validLifetimeSeconds, other?.valid ?? 0),
+          preferred: Math.max(locator.preferredLifetimeSeconds, other?.preferred ?? 0),
+        });
+      }
     }
     return wanted;
   }
 
   /** Kernels before 5.18 do not keep our mark: there it is known by its octets. */
   #isOurs(locator: LocalLocator, prefix: Uint8Array): boolean {
-    return locator.ours || this.#candidates(locator.index, prefix).some((own) => sameOctets(own, locator.address));
+    const isOf = (identity: Identity): boolean =>
+      this.#candidates(identity, locator.index, prefix).some((own) => sameOctets(own, locator.address));
+    return locator.ours || this.#options.identities.some(isOf);
   }
 
-  #candidates(index: number, prefix: Uint8Array): readonly Address[] {
-    const entry = this.#entries.get(entryKey(index, prefix));
+  #candidates(identity: Identity, index: number, prefix: Uint8Array): readonly Address[] {
+    const entry = this.#entries.get(entryKey(identity, index, prefix));
     if (entry !== undefined) return entry.candidates;
     const counts = Array.from({ length: COLLISIONS }, (_, count) => count);
-    return counts.flatMap((count) => this.#options.formAddress(prefix, count) ?? []);
+    return counts.flatMap((count) => identity.formAddress(prefix, count) ?? []);
   }
 
   #begin(key: string, want: Wanted): void {
-    const candidates = this.#candidates(want.index, want.prefix);
+    const { identity } = want;
+    const candidates = this.#candidates(identity, want.index, want.prefix);
     const left = candidates.findIndex((own) =>
       this.#locators.some((l) => l.index === want.index && sameOctets(l.address, own)),
     );
     const verified = candidates.findIndex((own) => this.#isVerified(own));
     const entry: Entry = {
+      identity,
       index: want.index,
       candidates,
       collisionCount: Math.max(0, left >= 0 ? left : verified),
@@ -169,13 +180,20 @@ export class OwnAddresses {
   }
 
   #departed(gone: AddressMessage): void {
-    const entry = this.#entries.get(entryKey(gone.index, prefixOf(gone.address)));
-    if (entry === undefined || entry.absence !== undefined || !sameOctets(addressOf(entry), gone.address)) return;
+    const entry = this.#entryOf(gone.index, gone.address);
+    if (entry === undefined || entry.absence !== undefined) return;
     if ((gone.flags & IFA_F_DADFAILED) !== 0) this.#collide(entry, entry.lifetimes);
     else if (this.#present(entry, gone.address) !== undefined)
       return; // it is back already
     else if (((this.#options.picture.link(gone.index)?.flags ?? 0) & IFF_UP) !== 0) entry.absence = 'deleted';
-    else this.#entries.delete(entryKey(gone.index, prefixOf(gone.address))); // the link took it along: begin anew
+    else this.#entries.delete(entryKey(entry.identity, gone.index, prefixOf(gone.address))); // the link took it along: begin anew
+  }
+
+  #entryOf(index: number, address: Address): Entry | undefined {
+    const prefix = prefixOf(address);
+    return this.#options.identities
+      .map((identity) => this.#entries.get(entryKey(identity, index, prefix)))
+      .find((entry) => entry !== undefined && sameOctets(addressOf(entry), address));
   }
 
   /** RFC 3972 §4 step 9: another address is in use by someone else. */
@@ -231,10 +249,9 @@ export class OwnAddresses {
 
   /** Addresses with our mark that nobody follows: left by a former run, under another key or for a prefix that has gone. */
   #removeStrays(): void {
-    const strays = this.#locators.filter((locator) => {
-      const entry = this.#entries.get(entryKey(locator.index, prefixOf(locator.address)));
-      return locator.ours && (entry === undefined || !sameOctets(addressOf(entry), locator.address));
-    });
+    const strays = this.#locators.filter(
+      (locator) => locator.ours && this.#entryOf(locator.index, locator.address) === undefined,
+    );
     perform(
       this.#options.route,
       strays.map((stray) => this.#deletion(stray.index, stray.address, stray.prefixLength)),
@@ -259,8 +276,8 @@ export class OwnAddresses {
   }
 }
 
-function entryKey(index: number, prefix: Uint8Array): string {
-  return `${String(index)} ${addressKey(prefix)}`;
+function entryKey({ name = '' }: Identity, index: number, prefix: Uint8Array): string {
+  return `${String(index)} ${addressKey(prefix)} ${name}`;
 }
 
 function addressOf(entry: Entry): Address {

@@ -22,7 +22,7 @@ export class SourcePreference {
   }
 
   update(locators: readonly LocalLocator[], own: readonly OwnAddress[]): void {
-    const usable = own.filter((address) => address.state === 'preferred');
+    const usable = own.filter(({ state, identity }) => state === 'preferred' && identity === undefined);
     const rivals = new Map<string, Address>();
     for (const { address, index } of locators) {
       const ours = usable.find((o) => o.index === index && sameOctets(prefixOf(o.address), prefixOf(address)));

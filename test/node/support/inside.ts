@@ -3,6 +3,7 @@ import { formatAddress, parseAddress } from '../../../src/wire/address.ts';
 import { batch, FIELDS, OFFSET } from '../../../src/host/ports.ts';
 import { cleanUp } from '../../../src/node/cleanup.ts';
 import type { Parsed } from '../../../src/wire/parsed.ts';
+import type { FlowClass } from '../../../src/node/flow-classes.ts';
 import type { LociError } from '../../../src/node/error.ts';
 import { DEFAULT_NUMBERS } from '../../../src/node/interception-numbers.ts';
 import { Interception } from '../../../src/node/interception.ts';
@@ -27,6 +28,13 @@ function address(text: string): Address {
   if (parsed === undefined) throw new TypeError(`not an address: ${text}`);
   return parsed;
 }
+
+/** Of packets that observation counts apart. */
+const CLASSES: readonly FlowClass[] = [
+  { prefix: { address: address('2001:db8:1::b'), length: 128 }, port: 9_000, counts: true },
+  { port: 9_001, counts: false },
+  { prefix: { address: address('2001:db8:1::c'), length: 128 }, port: 9_002, counts: true },
+];
 
 const route = NetlinkSocket.open('route');
 const problems: string[] = [];
@@ -90,7 +98,8 @@ const commands: Record<string, (...parameters: never[]) => unknown> = {
   locators,
   changes: () => changes.splice(0),
   ownAddresses() {
-    const opened = new OwnAddresses({ route, picture: need(monitor).picture, formAddress, onProblem });
+    const identities = [{ name: undefined, formAddress, isOn: () => true }];
+    const opened = new OwnAddresses({ route, picture: need(monitor).picture, identities, onProblem });
     own = opened;
     need(monitor).onChange((change) => {
       opened.update(change);
@@ -156,7 +165,16 @@ const commands: Record<string, (...parameters: never[]) => unknown> = {
       tunIndex: tunIndex ?? need(tun).index,
       mark: DEFAULT_NUMBERS.mark,
       exemptPorts: [53],
+      classes: CLASSES,
     });
+  },
+  seenOf(index: number) {
+    const counts: Record<string, [packets: number, octets: number]> = {};
+    need(observation).seenOf(index, (octets, at, packets, bytes) => {
+      const ends = [octets.slice(at, at + 16), octets.slice(at + 16, at + 32)];
+      counts[ends.map(formatAddress).join(' ')] = [packets, bytes];
+    });
+    return counts;
   },
   setOwn(...addresses: string[]) {
     need(observation).setOwn(addresses.map(address));
