@@ -115,6 +115,27 @@ describe('RFC 5533 §7.20 an I2bis', () => {
   });
 });
 
+describe('RFC 5533 §7.18 an R1bis', () => {
+  it('S6-109 about another tag than that of the peer, or from elsewhere, is dropped by the context itself', () => {
+    const { world, a, b } = established();
+    const back = { source: b.address(0), destination: a.address(0), octets: new Uint8Array(0) };
+    const tag = b.context.tag;
+    const about = (lost: typeof tag, source = back.source): unknown => {
+      const message = sent(
+        b.responder.r1bis(lost, { source: back.destination, destination: source }, world.now),
+        'R1bis',
+      );
+      return a.context
+        .handle({ type: 'message', message, packet: { ...back, source } }, world.now)
+        .map(({ type }) => type);
+    };
+    expect(about(NEW_TAG)).toEqual(['drop']);
+    expect(about(tag, ip('2001:db8:bad::1'))).toEqual(['drop']);
+    expect(a.context.state).toBe('ESTABLISHED');
+    expect(about(tag)).toEqual(['state', 'transmit']);
+  });
+});
+
 describe('RFC 5533 §12.4 a message to an address of ours that has gone', () => {
   it('S6-149 S6-133 counts as long as the peer may not know that it has, and gets R1bis from then on', () => {
     const { world, a, b } = established();
