@@ -50,11 +50,23 @@ export interface InterceptionConfig {
 /** Which traffic gets a context, and for how long. */
 export interface PolicyConfig {
   readonly triggerPackets: number;
+  readonly triggerBytes: number;
   readonly triggerSeconds: number;
+  readonly rules: readonly PolicyRule[];
   readonly exemptPorts: readonly number[];
   readonly allow: readonly string[];
   readonly deny: readonly string[];
   readonly idleMinutes: number;
+}
+
+/** When a flow gets a context; 0 in bytes or seconds: they decide nothing. */
+export interface PolicyRule {
+  readonly peer?: string | undefined;
+  readonly port?: number | undefined;
+  readonly context: 'never' | 'always' | 'deferred';
+  readonly triggerPackets: number;
+  readonly triggerBytes: number;
+  readonly triggerSeconds: number;
 }
 
 /** Which peers are meant, whether they may open a context, and what they are told. */

@@ -25,7 +25,7 @@ import type { ContextMemory } from '../shim6/context-memory.ts';
 import { prefixOf, sameOctets } from '../wire/address.ts';
 import { SHIM6 } from '../wire/ipv6.ts';
 import type { Instant } from '../wire/time.ts';
-import type { Config } from './config.ts';
+import type { Config, PolicyRule } from './config.ts';
 import { takeHandover, writeHandover } from './handover.ts';
 import { identifierFor, identitiesOf } from './identity.ts';
 import type { KeyedIdentity } from './identity.ts';
@@ -99,6 +99,8 @@ class Daemon implements Running {
   readonly #host: Host;
   readonly #shell: Shell;
   readonly #silence: Silence;
+  /** As at the start: the kernel counts their packets apart. */
+  readonly #rules: readonly PolicyRule[];
   readonly #view: DaemonView;
   readonly #handoverFile: string;
   readonly #resumableUntil: Instant = monotonic() + RESUME_WITHIN_MS;
@@ -112,6 +114,7 @@ class Daemon implements Running {
     this.#identities = identities;
     this.#closers = closers;
     this.#policy = new Policy(config.policy);
+    this.#rules = config.policy.rules;
     this.#peers = new PeerRules(config.peers, config.policy);
     this.#handoverFile = join(config.stateDirectory, 'handover.json');
     const handover = takeHandover(this.#handoverFile, log);
@@ -155,6 +158,7 @@ class Daemon implements Running {
         tunIndex: tun.index,
         mark: config.interception.mark,
         exemptPorts: config.policy.exemptPorts,
+        classes: this.#policy.classes,
       }),
     );
     this.#routing = new KernelRouting(this.#interception, () => this.#locators());
@@ -219,7 +223,7 @@ class Daemon implements Running {
   }
 
   reload(config: Config): void {
-    this.#policy = new Policy(config.policy);
+    this.#policy = new Policy({ ...config.policy, rules: this.#rules });
     this.#peers = new PeerRules(config.peers, config.policy);
     this.#host.configure(settingsOf(config));
     this.#view.reconfigured(config.profile);
@@ -316,15 +320,25 @@ class Daemon implements Running {
   /** Which pairs without a context have enough traffic for one? */
   #discover(): void {
     const now = monotonic();
-    this.#counters.seen((octets, at, packets) => {
-      const ulids = { local: octets.slice(at, at + 16), peer: octets.slice(at + 16, at + 32) };
-      const context = this.#host.contexts.of(ulids);
-      if (context?.context.state !== 'ESTABLISHED') this.#silence.sent(ulids, packets);
-      if (!this.#policy.isDue(ulids, packets, now) || context !== undefined) return; // it counts in any case
-      if (!this.#peers.admits({ peer: ulids.peer })) return;
-      this.#shell.input({ type: 'open', ulids });
+    this.#counters.seen((octets, at, packets, bytes) => {
+      this.#consider(octets, at, packets, bytes, now);
     });
+    for (const rule of this.#policy.counted) {
+      this.#counters.seenOf(rule, (octets, at, packets, bytes) => {
+        this.#consider(octets, at, packets, bytes, now, rule);
+      });
+    }
     for (const ulids of this.#silence.unanswered(now)) this.#shell.input({ type: 'unanswered', ulids });
+  }
+
+  #consider(octets: Uint8Array, at: number, packets: number, bytes: number, now: Instant, rule?: number): void {
+    const traffic = { bytes, ...(rule === undefined ? {} : { rule }) };
+    const ulids = { local: octets.slice(at, at + 16), peer: octets.slice(at + 16, at + 32) };
+    const context = this.#host.contexts.of(ulids);
+    if (context?.context.state !== 'ESTABLISHED') this.#silence.sent(ulids, packets, rule);
+    if (!this.#policy.isDue(ulids, packets, now, traffic) || context !== undefined) return; // it counts in any case
+    if (!this.#peers.admits({ peer: ulids.peer })) return;
+    this.#shell.input({ type: 'open', ulids });
   }
 
   #tell(event: HostEvent): void {
@@ -348,16 +362,6 @@ export function numbersOf({ interception }: Config): InterceptionNumbers {
   };
 }
 
-function settingsOf(config: Config): HostSettings {
-  const { returnAfterSeconds, probeBudget, sendTimeoutMs } = config.detection;
-  return {
-    profile: config.profile,
-    idleMs: config.policy.idleMinutes * 60_000,
-    returnAfterMs: returnAfterSeconds === 0 ? Number.POSITIVE_INFINITY : returnAfterSeconds * 1000,
-    probeBudget,
-    sendTimeoutMs,
-  };
-}
 /** The keys that sign for the identities. */
 function signersOf(identities: readonly KeyedIdentity[]): Pick<HostConfiguration, 'signer' | 'signers'> {
   const signers = new Map<string, Signer>();
@@ -369,3 +373,13 @@ function signersOf(identities: readonly KeyedIdentity[]): Pick<HostConfiguration
   return { signer: first && signerOf(first), signers };
 }
 
+function settingsOf(config: Config): HostSettings {
+  const { returnAfterSeconds, probeBudget, sendTimeoutMs } = config.detection;
+  return {
+    profile: config.profile,
+    idleMs: config.policy.idleMinutes * 60_000,
+    returnAfterMs: returnAfterSeconds === 0 ? Number.POSITIVE_INFINITY : returnAfterSeconds * 1000,
+    probeBudget,
+    sendTimeoutMs,
+  };
+}

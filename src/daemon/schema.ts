@@ -123,13 +123,39 @@ const file = z.strictObject({
         trigger_packets: integer(1, 1_000_000)
           .default(50)
           .describe('Packets to or from a peer after which a context is set up.'),
+        trigger_bytes: integer(0, Number.MAX_SAFE_INTEGER)
+          .default(0)
+          .describe('Octets to a peer after which a context is set up; 0: they do not count.'),
         trigger_seconds: integer(0, 86_400)
           .default(10)
           .describe('Seconds of traffic after which a context is set up; 0: packets alone decide.'),
         exempt_ports: z
           .array(integer(1, 65_535), { error: list })
           .default([53])
-          .describe('TCP and UDP ports whose traffic triggers nothing.'),
+          .describe('TCP and UDP ports whose traffic triggers nothing, unless a rule says otherwise.'),
+        rule: z
+          .array(
+            z.strictObject(
+              {
+                peer: prefix.optional().describe('Peers that are meant; all when left out.'),
+                port: integer(1, 65_535)
+                  .optional()
+                  .describe('TCP or UDP port at either end; any traffic when left out.'),
+                context: z
+                  .enum(['never', 'always', 'deferred'], { error: 'must be "never", "always" or "deferred"' })
+                  .default('deferred')
+                  .describe('Set up a context never, with the first packet, or when a trigger says so.'),
+                trigger_packets: integer(1, 1_000_000).optional().describe('Default: that of policy.'),
+                trigger_bytes: integer(0, Number.MAX_SAFE_INTEGER).optional().describe('Default: that of policy.'),
+                trigger_seconds: integer(0, 86_400).optional().describe('Default: that of policy.'),
+              },
+              tableText,
+            ),
+            { error: 'must be written as [[policy.rule]]' },
+          )
+          .max(32, { error: 'must have at most 32 tables' })
+          .default([])
+          .describe('What is different for some traffic; the first rule that fits decides. At the next start.'),
         allow: z.array(prefix, { error: list }).default([]).describe('Peers that may have contexts; empty: all.'),
         deny: z.array(prefix, { error: list }).default([]).describe('Peers that may not; wins over allow.'),
         idle_minutes: integer(1, 10_080)
@@ -203,32 +229,6 @@ const file = z.strictObject({
     )
     .default([])
     .describe('Who may open a context, and what is announced to whom; before policy.allow and policy.deny.'),
-});
-
-export type Issue = z.core.$ZodIssue;
-
-/** The configuration that the values of a parsed file mean, or what is wrong with them. */
-export function configOf(values: unknown): { readonly config: Config } | { readonly issues: readonly Issue[] } {
-  const checked = file.safeParse(values);
-  if (!checked.success) return { issues: checked.error.issues };
-  const { interfaces, tun, interception, policy, detection, peer, identity, ...top } = checked.data;
-  return {
-    config: {
-      profile: top.profile,
-      keyFile: top.key_file ?? `${top.state_directory}/key.json`,
-      stateDirectory: top.state_directory,
-      controlSocket: top.control_socket,
-      metricsSocket: top.metrics_socket,
-      logLevel: top.log_level,
-      interfaces,
-      tun,
-      interception: {
-        mark: interception.mark,
-        ownPreference: interception.own_preference,
-        peerPreference: interception.peer_preference,
-        locatorPreference: interception.locator_preference,
-        table: interception.table,
-        locatorTable: interception.locator_table,
   identity: z
     .array(
       z.strictObject(
@@ -255,16 +255,56 @@ export function configOf(values: unknown): { readonly config: Config } | { reado
     })
     .default([])
     .describe('Further identities of this host; programs use one by binding to its address.'),
+});
+
+export type Issue = z.core.$ZodIssue;
+
+/** The configuration that the values of a parsed file mean, or what is wrong with them. */
+export function configOf(values: unknown): { readonly config: Config } | { readonly issues: readonly Issue[] } {
+  const checked = file.safeParse(values);
+  if (!checked.success) return { issues: checked.error.issues };
+  const { interfaces, tun, interception, policy, detection, peer, identity, ...top } = checked.data;
+  return {
+    config: {
+      profile: top.profile,
+      keyFile: top.key_file ?? `${top.state_directory}/key.json`,
+      stateDirectory: top.state_directory,
+      controlSocket: top.control_socket,
+      metricsSocket: top.metrics_socket,
+      logLevel: top.log_level,
+      interfaces,
+      tun,
+      interception: {
+        mark: interception.mark,
+        ownPreference: interception.own_preference,
+        peerPreference: interception.peer_preference,
+        locatorPreference: interception.locator_preference,
+        table: interception.table,
+        locatorTable: interception.locator_table,
         rtoMinMs: interception.rto_min_ms,
       },
       policy: {
         triggerPackets: policy.trigger_packets,
+        triggerBytes: policy.trigger_bytes,
         triggerSeconds: policy.trigger_seconds,
+        rules: policy.rule.map(({ peer, port, context, ...own }) => ({
+          peer,
+          port,
+          context,
+          triggerPackets: own.trigger_packets ?? policy.trigger_packets,
+          triggerBytes: own.trigger_bytes ?? policy.trigger_bytes,
+          triggerSeconds: own.trigger_seconds ?? policy.trigger_seconds,
+        })),
         exemptPorts: policy.exempt_ports,
         allow: policy.allow,
         deny: policy.deny,
         idleMinutes: policy.idle_minutes,
       },
+      identities: identity.map(({ name, key_file, interfaces: on }) => ({
+        name,
+        keyFile: key_file ?? `${top.state_directory}/key-${name}.json`,
+        interfaces: on,
+      })),
       peers: peer.map((one) => ({ ...one, key: one.key?.toLowerCase() })),
       detection: {
         returnAfterSeconds: detection.return_after_seconds,
@@ -288,8 +328,3 @@ function present<Key extends string>(table: Partial<Record<Key, number | undefin
 export function configJsonSchema(): Record<string, unknown> {
   return { title: 'Configuration of locid', ...z.toJSONSchema(file, { io: 'input' }) };
 }
-      identities: identity.map(({ name, key_file, interfaces: on }) => ({
-        name,
-        keyFile: key_file ?? `${top.state_directory}/key-${name}.json`,
-        interfaces: on,
-      })),

@@ -38,10 +38,10 @@ export class Silence {
     this.#peers = peers;
   }
 
-  /** So many packets went out by now. */
-  sent(ulids: LocatorPair, packets: number): void {
+  /** So many packets went out by now, of those that are counted together. */
+  sent(ulids: LocatorPair, packets: number, rule?: number): void {
     if (this.#peers.of(ulids.peer) === undefined) return;
-    const key = pairKey(ulids);
+    const key = pairKey(ulids) + String(rule ?? '');
     const pair = this.#pairs.get(key);
     if (pair !== undefined) pair.sentNow = packets;
     else if (this.#pairs.size < MAX_PAIRS) {

@@ -2,6 +2,8 @@ import type { Address } from '../wire/address.ts';
 import { addressKey } from '../wire/address.ts';
 import type { Instant } from '../wire/time.ts';
 import { LociError } from './error.ts';
+import { classRules, classSets, leftAlone, setOfClass } from './flow-classes.ts';
+import type { FlowClass } from './flow-classes.ts';
 import { hostU32 } from './netlink/attributes.ts';
 import { accept, compare, HEADER, lookup, masked, META, meta, payload, update } from './netlink/nf-expressions.ts';
 import {
@@ -34,10 +36,6 @@ const PRIORITY = -350; // before connection tracking and whatever drops
 
 const HIP = 139;
 const SHIM6 = 140;
-const TCP = 6;
-const UDP = 17;
-const SOURCE_PORT_AT = 0;
-const DESTINATION_PORT_AT = 2;
 const ICMPV6 = 58;
 const ROUTER_SOLICITATION = 133; // RFC 4861 §4: Neighbour Discovery is 133 to 137
 const REDIRECT = 137;
@@ -53,7 +51,7 @@ export interface ObservedPair {
 }
 
 /** Gets a pair as 32 octets of `octets` from `at`: source, then destination. Valid only during the call. */
-export type CountVisitor = (octets: Uint8Array, at: number, packets: number) => void;
+export type CountVisitor = (octets: Uint8Array, at: number, packets: number, bytes: number) => void;
 
 /** What observation needs to know. */
 export interface ObservationOptions {
@@ -62,6 +60,8 @@ export interface ObservationOptions {
   readonly mark: number;
   /** TCP and UDP ports whose packets `seen` leaves out, as source or destination. */
   readonly exemptPorts: readonly number[];
+  /** Of what remains, classes that are counted apart, or not at all; `seen` has the rest. */
+  readonly classes?: readonly FlowClass[];
 }
 
 /** What a watched pair has counted: `base` before it was last quiet, `listed` since. */
@@ -151,6 +151,11 @@ export class PacketObservation {
     this.#list(listElements(TABLE, SEEN), visit);
   }
 
+  /** The same of one of the classes. */
+  seenOf(index: number, visit: CountVisitor): void {
+    this.#list(listElements(TABLE, setOfClass(index)), visit);
+  }
+
   /** Unwatched pairs on which a known peer was heard in the last minute. */
   heard(visit: CountVisitor): void {
     this.#list(listElements(TABLE, HEARD), visit);
@@ -170,7 +175,7 @@ export class PacketObservation {
   }
 
   #counting(visit: CountVisitor, now: Instant): CountVisitor {
-    return (octets, at, packets) => {
+    return (octets, at, packets, bytes) => {
       const key = octets.subarray(at, at + PAIR_LENGTH);
       const text = addressKey(key);
       const total = this.#totals.get(text);
@@ -183,7 +188,7 @@ export class PacketObservation {
         total.changedAt = now;
         if (!this.#active.has(text)) this.#active.set(text, key.slice());
       }
-      visit(octets, at, total.base + packets);
+      visit(octets, at, total.base + packets, bytes);
     };
   }
 
@@ -202,8 +207,8 @@ export class PacketObservation {
 
   #list(request: Uint8Array, visit: CountVisitor): void {
     for (const answer of this.#socket.exchange(request)) {
-      const parsed = parseElements(answer, PAIR_LENGTH, (at, packets) => {
-        visit(answer, at, packets);
+      const parsed = parseElements(answer, PAIR_LENGTH, (at, packets, bytes) => {
+        visit(answer, at, packets, bytes);
       });
       if (!parsed.ok)
         throw new LociError('nf-tables', `an answer of nf_tables is malformed at octet ${String(parsed.at)}`);
@@ -224,7 +229,7 @@ function keyOf({ source, destination }: ObservedPair): Uint8Array {
   return key;
 }
 
-function ruleset({ tunIndex, mark, exemptPorts }: ObservationOptions): Uint8Array[] {
+function ruleset({ tunIndex, mark, exemptPorts, classes = [] }: ObservationOptions): Uint8Array[] {
   const pair = payload(HEADER.network, SOURCE_AT, PAIR_LENGTH);
   const destination = (length: number): Uint8Array => payload(HEADER.network, DESTINATION_AT, length);
   const between = (first: number, last: number): Uint8Array[] => [
@@ -254,6 +259,7 @@ function ruleset({ tunIndex, mark, exemptPorts }: ObservationOptions): Uint8Arra
     appendedRule(TABLE, chain, pair, lookup(ACTIVE), accept()), // counts there: the way of almost all packets
     appendedRule(TABLE, chain, pair, lookup(WATCH), update(ACTIVE), accept()),
   ];
+  const all = [...classes, ...exemptPorts.map((port) => ({ port, counts: false }))];
   return [
     ownedTable(TABLE),
     newSet({ table: TABLE, name: WATCH, id: 1, addresses: 2, size: WATCH_SIZE, kind: 'static' }),
@@ -268,6 +274,7 @@ function ruleset({ tunIndex, mark, exemptPorts }: ObservationOptions): Uint8Arra
       timeoutMs: SEEN_TIMEOUT_MS,
     }),
     newSet({ table: TABLE, name: OWN, id: 3, addresses: 1, size: 1024, kind: 'static' }),
+    ...classSets(TABLE, all, { firstId: 7, size: SEEN_SIZE, timeoutMs: SEEN_TIMEOUT_MS }),
     newSet({ table: TABLE, name: KNOWN, id: 5, addresses: 1, size: KNOWN_SIZE, kind: 'static' }),
     newSet({
       table: TABLE,
@@ -298,26 +305,10 @@ function ruleset({ tunIndex, mark, exemptPorts }: ObservationOptions): Uint8Arra
       compare('equal', Uint8Array.of(0xfe, 0x80)),
       accept(),
     ),
-    ...exemptPorts.flatMap(exemption),
+    ...leftAlone(TABLE),
+    ...classRules(TABLE, all, [pair, lookup(OWN)], SEEN_TIMEOUT_MS),
     appendedRule(TABLE, 'output', pair, lookup(OWN), update(SEEN, SEEN_TIMEOUT_MS)),
   ];
-}
-
-/** TCP and UDP have their ports at the same places. */
-function exemption(port: number): Uint8Array[] {
-  return [TCP, UDP].flatMap((protocol) =>
-    [SOURCE_PORT_AT, DESTINATION_PORT_AT].map((offset) =>
-      appendedRule(
-        TABLE,
-        'output',
-        meta(META.l4proto),
-        compare('equal', Uint8Array.of(protocol)),
-        payload(HEADER.transport, offset, 2),
-        compare('equal', Uint8Array.of(port >> 8, port & 0xff)),
-        accept(),
-      ),
-    ),
-  );
 }
 
 const REMEDY: Readonly<Record<string, string>> = {

@@ -1,4 +1,4 @@
-import { attribute, nestedAttribute, textAttribute } from './attributes.ts';
+import { attribute, joined, nestedAttribute, textAttribute } from './attributes.ts';
 
 /** Registers of nf_tables of 4 octets each; a longer value takes several in a row. */
 export const REGISTER = 8; // NFT_REG32_00
@@ -12,6 +12,8 @@ const NFTA_VERDICT_CODE = 1;
 const NF_ACCEPT = 1;
 const NFT_REG_VERDICT = 0;
 const NFT_DYNSET_OP_UPDATE = 1;
+const NFT_EXTHDR_F_PRESENT = 1;
+const NFT_EXTHDR_OP_TCPOPT = 1;
 
 export const META = { mark: 3, iif: 4, oif: 5, l4proto: 16 } as const;
 export const HEADER = { network: 1, transport: 2 } as const;
@@ -54,6 +56,20 @@ export function payload(header: number, offset: number, length: number): Uint8Ar
 /** Load something about the packet. */
 export function meta(key: number): Uint8Array {
   return expression('meta', number(1, REGISTER), number(2, key));
+}
+
+/** Go on only if the TCP header has this option. */
+export function tcpOption(kind: number): Uint8Array {
+  const present = expression(
+    'exthdr',
+    number(1, REGISTER),
+    attribute(2, Uint8Array.of(kind)),
+    number(3, 0),
+    number(4, 1),
+    number(5, NFT_EXTHDR_F_PRESENT),
+    number(6, NFT_EXTHDR_OP_TCPOPT),
+  );
+  return joined([present, compare('equal', Uint8Array.of(1))]);
 }
 
 /** Go on only if what was loaded compares so. */

@@ -34,6 +34,7 @@ const NFTA_SET_ELEM_KEY = 1;
 const NFTA_SET_ELEM_EXPR = 7;
 const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
 const NFTA_EXPR_DATA = 2;
+const NFTA_COUNTER_BYTES = 1;
 const NFTA_COUNTER_PACKETS = 2;
 const TYPE_IPV6_ADDRESS = 8; // how `nft` prints a key; two of them concatenated: 6 bits each
 const TYPE_BITS = 6;
@@ -162,7 +163,7 @@ export function listOnly(table: string, set: string, keys: readonly Uint8Array[]
 export function parseElements(
   answer: Uint8Array,
   keyLength: number,
-  visit: (at: number, packets: number) => void,
+  visit: (at: number, packets: number, octets: number) => void,
 ): Parsed<number> {
   if (answer.length < NLMSG_HDRLEN + NFGENMSG_LENGTH) return { ok: false, reason: 'truncated', at: answer.length };
   const outer = new AttributeCursor(answer, NLMSG_HDRLEN + NFGENMSG_LENGTH);
@@ -177,17 +178,21 @@ export function parseElements(
       element.within(list.at, list.at + list.length);
       let at = -1;
       let packets = 0;
+      let octets = 0;
       while (element.next()) {
         inner.within(element.at, element.at + element.length);
         if (element.type === NFTA_SET_ELEM_KEY) {
           if (inner.next() && inner.length >= keyLength) at = inner.at;
         } else if (element.type === NFTA_SET_ELEM_EXPR && inner.find(NFTA_EXPR_DATA)) {
           deepest.within(inner.at, inner.at + inner.length);
-          if (deepest.find(NFTA_COUNTER_PACKETS)) packets = deepest.u64BigEndian();
+          while (deepest.next()) {
+            if (deepest.type === NFTA_COUNTER_BYTES) octets = deepest.u64BigEndian();
+            else if (deepest.type === NFTA_COUNTER_PACKETS) packets = deepest.u64BigEndian();
+          }
         }
       }
       if (at < 0) continue;
-      visit(at, packets);
+      visit(at, packets, octets);
       count++;
     }
   }
