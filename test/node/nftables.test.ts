@@ -96,6 +96,37 @@ describe.skipIf(!CAN_BUILD_NETWORKS)('packet observation', { timeout: 60_000 }, 
     expect(await inside.call('seen')).toEqual({ [`${OWN} ${OTHER}`]: 1 });
   });
 
+  it('leaves SCTP and MPTCP alone, but not TCP', async () => {
+    await inside.call('setOwn', OWN);
+    const raw = (protocol: number, octets: string): void => {
+      const text = `import socket; s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, ${String(protocol)}); s.bind(("${OWN}", 0)); s.sendto(bytes.fromhex("${octets}"), ("${OTHER}", 0))`;
+      host.shell(`python3 -c '${text}'`);
+    };
+    const syn = '3039303900000000000000008002040000000000'; // with 12 octets of options
+    raw(132, '3039303900000000');
+    raw(6, `${syn}1e0c00810000000000000001`); // MP_CAPABLE, RFC 8684 §3.1
+    expect(await inside.call('seen')).toEqual({});
+    raw(6, `${syn}0101080a0000000100000000`); // timestamps
+    expect(await inside.call('seen')).toEqual({ [`${OWN} ${OTHER}`]: 1 });
+  });
+
+  it('counts classes of packets apart, the first one that fits, in packets and octets', async () => {
+    await inside.call('setOwn', OWN);
+    const send = (to: string, port: number): void => {
+      const text = `import socket; s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.bind(("${OWN}", 0)); s.sendto(bytes(100), ("${to}", ${String(port)}))`;
+      host.shell(`python3 -c '${text}'`);
+    };
+    send(PEER, 9_000); // class 0: port 9000 at PEER
+    send(PEER, 9_000);
+    send(OTHER, 9_000); // none
+    send(PEER, 9_001); // class 1 triggers nothing
+    send(OTHER, 9_001);
+    send(OTHER, 9_002); // class 2: anything to OTHER/128 on port 9002
+    expect(await inside.call('seenOf', 0)).toEqual({ [`${OWN} ${PEER}`]: [2, 2 * 148] });
+    expect(await inside.call('seenOf', 2)).toEqual({ [`${OWN} ${OTHER}`]: [1, 148] });
+    expect(await inside.call('seen')).toEqual({ [`${OWN} ${OTHER}`]: 1 });
+  });
+
   it('does not count what carries our mark, nor Shim6 and HIP, nor what is diverted', async () => {
     await inside.call('setOwn', OWN);
     await inside.call('watch', OWN, PEER);
