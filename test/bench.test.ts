@@ -42,7 +42,6 @@ describe('the command line of the benchmarks', () => {
   it.each([
     ['no bench', ['--json'], 'missing required argument'],
     ['an unknown bench', ['speed', '--json'], 'speed'],
-    ['the bench of a later version', ['scale', '--json'], 'not part of this version'],
     ['no rounds at all', ['throughput', '--rounds', '0', '--json'], 'whole number'],
     ['seconds that are no number', ['throughput', '--seconds', 'two', '--json'], 'whole number'],
     ['a peer that no bench knows', ['throughput', '--peers', 'raw,carrier-pigeon', '--json'], '"carrier-pigeon"'],

@@ -141,7 +141,10 @@ export class Detector implements Sharer {
     this.#heardAt = now;
     this.#hasFollowed = false;
     evidence.heard(this.#wayIn, now);
-    if (what === 'keepalive-received') this.#way.vouchedForAt = now;
+    if (what === 'keepalive-received') {
+      this.#wayIn.vouchedForAt = now;
+      this.#wayIn.vouchedFor = this.#way.path;
+    }
     if (this.#shares && this.#wayIn.path !== this.#way.path) {
       // The peer has left our way, as others have: it would not have without need.
       const to = this.#wayIn.path.key;
@@ -171,7 +174,7 @@ export class Detector implements Sharer {
       this.#reap = undefined;
       return;
     }
-    if (this.#shares && this.#way.vouchedForAt > reap.awaitsSince && !this.#isDueForTest(now)) {
+    if (this.#shares && this.#isVouchedFor(reap.awaitsSince) && !this.#isDueForTest(now)) {
       this.#handle({ type: 'vouched' }, now, out);
     }
     this.#handle({ type: 'tick' }, now, out);
@@ -252,6 +255,11 @@ export class Detector implements Sharer {
     if (this.#standby !== 'open' || !this.#shares) return;
     this.#standby = 'queued';
     this.#sharing.standBy(this, now);
+  }
+
+  /** The peer has heard others on our way since then, and said so where we await it. */
+  #isVouchedFor(since: Instant): boolean {
+    return this.#wayIn.vouchedForAt > since && this.#wayIn.vouchedFor === this.#way.path;
   }
 
   /** Nobody has heard this context itself for a while, and there is a probe to spare. */

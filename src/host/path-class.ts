@@ -40,8 +40,9 @@ export class PeerPath<Member> {
   departure: Departure | undefined;
   /** When a Keepalive last went out. */
   vouchedAt: Instant = -Infinity;
-  /** When a Keepalive last came in, or a Path Test was answered. */
+  /** When a Keepalive last came in here, and the way of what it vouched for. */
   vouchedForAt: Instant = -Infinity;
+  vouchedFor: PathClass<Member> | undefined;
   users = 0;
 
   constructor(path: PathClass<Member>, peer: string) {

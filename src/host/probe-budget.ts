@@ -7,6 +7,8 @@ export type ProbeUse = 'answer' | 'explore' | 'test' | 'standby';
 const LEFT_TO_OTHERS: Readonly<Record<ProbeUse, number>> = { answer: 0, explore: 1 / 4, test: 1 / 2, standby: 3 / 4 };
 /** Pairs that are probed together: a burst goes out as a whole, or the dead pair would always be the one that is probed. */
 const BURST = 3;
+/** Of a token: at the deadline, what was gained until then is enough. */
+const ROUNDING = 1e-6;
 
 /**
  * Probes per second of the whole host. Explorations that find it used up stand in a queue, one turn for each path class,
@@ -78,7 +80,7 @@ export class ProbeBudget<Member> {
   /** Gives each of those whose turn it is to `explore`, which then sends what it has to. */
   serve(now: Instant, explore: (member: Member) => void): void {
     this.#fill(now);
-    while (this.#queues.size > 0 && this.#tokens >= this.#turn) {
+    while (this.#queues.size > 0 && this.#tokens >= this.#turn - ROUNDING) {
       const [path, queue] = first(this.#queues);
       const [member] = first(queue.entries());
       this.leave(member, path);

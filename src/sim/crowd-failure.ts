@@ -10,7 +10,7 @@ export interface CrowdFailureOptions {
   readonly steadyMs: number;
   readonly watchMs: number;
   /** The direction in which provider 1 stops carrying anything. */
-  readonly dead: 'both' | 'a-b' | 'b-a';
+  readonly dead: 'both' | 'a-b' | 'b-a' | 'none';
 }
 
 /** What one failure of provider 1 did to all contexts of a crowd; times from the failure on. */

@@ -44,11 +44,15 @@ export class Crowd {
   readonly b: CrowdSide;
   /** How provider 1 and 2 carry packets; change at any time. */
   way: (provider: number, direction: 'a-b' | 'b-a') => Way = () => ({ delayMs: 0.15, loss: 0 });
+  /** The same by the addresses; wins when it says something. */
+  special: (source: Address, destination: Address) => Way | undefined = () => undefined;
   readonly #network: Network;
 
   constructor(configuration: CrowdConfiguration) {
     const { seed } = configuration;
     this.#network = new Network(this.world, seededRandom(seed), (source, destination) => {
+      const special = this.special(source, destination);
+      if (special !== undefined) return special;
       if (providerOf(source) !== providerOf(destination)) return undefined;
       return this.way(providerOf(source), isOfA(source) ? 'a-b' : 'b-a');
     });

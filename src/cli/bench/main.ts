@@ -9,6 +9,7 @@ import type { BenchOptions } from './options.ts';
 import { linesOf, reportOf, statusOf } from './report.ts';
 import type { Row } from './report.ts';
 import { choose } from './rows.ts';
+import { scale } from './scale.ts';
 import { hasTool, requireTool } from './tools.ts';
 import { latency, smallPackets, throughput } from './traffic.ts';
 
@@ -28,9 +29,10 @@ async function main(args: readonly string[]): Promise<number> {
 async function measured({ bench, rounds, seconds }: BenchOptions, rows: readonly string[]): Promise<readonly Row[]> {
   if (bench === 'latency') requireTool('ping');
   if (bench === 'throughput' || bench === 'latency' || bench === 'smallpackets') requireTool('iperf3');
+  const progress = (text: string): void => void process.stderr.write(`${text}\n`);
+  if (bench === 'scale') return scale(rows, progress);
   await ensurePrivilege();
   obeyParent();
-  const progress = (text: string): void => void process.stderr.write(`${text}\n`);
   switch (bench) {
     case 'throughput':
       return throughput({ rows, rounds, seconds, progress });

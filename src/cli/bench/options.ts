@@ -20,11 +20,10 @@ const ROUNDS: Readonly<Record<BenchName, number>> = {
   latency: 5,
   handshake: 50,
   failover: 5,
+  scale: 1,
   smallpackets: 5,
 };
 const SECONDS = 2;
-/** In `contracts.md`, for a later version. */
-const LATER = 'scale';
 
 const Values = z.object({
   peers: z.string().optional(),
@@ -44,7 +43,6 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
     throw new LociError('usage', `${error.message.replace(/^error: /, '')} (see --help)`);
   }
   const [name] = command.args;
-  if (name === LATER) throw new LociError('usage', `${LATER} is not part of this version`);
   const bench = z.enum(BENCHES).parse(name);
   const { peers, rounds = ROUNDS[bench], seconds, json } = Values.parse(command.opts());
   return { bench, peers: peers === undefined ? undefined : namesIn(peers, bench), rounds, seconds, json };
@@ -64,7 +62,7 @@ function benchCommand(): Command {
     .exitOverride()
     .configureOutput({ writeErr: () => undefined }) // reported by the caller, once
     .allowExcessArguments(false)
-    .addArgument(new Argument('<bench>', 'what is measured').choices([...BENCHES, LATER]))
+    .addArgument(new Argument('<bench>', 'what is measured').choices([...BENCHES]))
     .option('--peers <names>', 'only these rows, separated by commas')
     .option('--rounds <n>', 'measurements of each row', integer(1, 1_000))
     .option('--seconds <n>', 'that each measurement of traffic lasts', integer(1, 3_600), SECONDS)

@@ -1,6 +1,6 @@
 import { FAILURES } from '../demo/failures.ts';
 
-export const BENCHES = ['throughput', 'latency', 'handshake', 'failover', 'smallpackets'] as const;
+export const BENCHES = ['throughput', 'latency', 'handshake', 'failover', 'scale', 'smallpackets'] as const;
 export type BenchName = (typeof BENCHES)[number];
 
 /** The ways that traffic can take in this version. */
@@ -30,6 +30,8 @@ export function rowsOf(bench: BenchName): readonly RowName[] {
       return [...rows(WAYS, true), ...rows([...OTHER_STACKS, ...HIP], false)];
     case 'handshake':
       return [...rows(['loci-shim6'], true), ...rows(['loci-hip', 'strongswan'], false)];
+    case 'scale':
+      return [...rows(['recovery', 'memory'], true), ...rows(['observation', 'idle', 'idle-detection'], false)];
     case 'failover':
       return [...rows(FAILURES, true), ...rows(['mobility'], false)];
   }
