@@ -45,6 +45,8 @@ export interface InterceptionConfig {
   readonly locatorTable: number;
   /** Smallest TCP retransmission timeout on routes to Loci peers, in milliseconds; 0 leaves the kernel's. */
   readonly rtoMinMs: number;
+  /** RFC 5533 §8: also errors on which Shim6 acts. */
+  readonly deliverAllErrors: boolean;
 }
 
 /** Which traffic gets a context, and for how long. */

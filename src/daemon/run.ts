@@ -381,5 +381,6 @@ function settingsOf(config: Config): HostSettings {
     returnAfterMs: returnAfterSeconds === 0 ? Number.POSITIVE_INFINITY : returnAfterSeconds * 1000,
     probeBudget,
     sendTimeoutMs,
+    deliverAllErrors: config.interception.deliverAllErrors,
   };
 }

@@ -100,6 +100,10 @@ const file = z.strictObject({
         rto_min_ms: integer(0, 10_000)
           .default(50)
           .describe('Smallest TCP retransmission timeout on routes to Loci peers; 0: leave it to the kernel.'),
+        deliver_all_errors: z
+          .boolean({ error: 'must be true or false' })
+          .default(false)
+          .describe('Programs get ICMPv6 errors about diverted packets also while Loci looks for another path.'),
       },
       tableText,
     )
@@ -282,6 +286,7 @@ export function configOf(values: unknown): { readonly config: Config } | { reado
         table: interception.table,
         locatorTable: interception.locator_table,
         rtoMinMs: interception.rto_min_ms,
+        deliverAllErrors: interception.deliver_all_errors,
       },
       policy: {
         triggerPackets: policy.trigger_packets,
