@@ -1,4 +1,5 @@
-// `npm test`: vitest in a process that may build network namespaces. Arguments go to vitest; `--fuzz` runs the fuzz targets only.
+// `npm test`: vitest in a process that may build network namespaces. Arguments go to vitest; `--fuzz` runs the fuzz targets
+// only: `--count N` inputs over all of them, `--seed S`, `--target NAME` (a part of a name is enough).
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -8,7 +9,7 @@ import { ensurePrivilege, obeyParent } from '../dist/node/privilege.js';
 
 const root = new URL('..', import.meta.url).pathname;
 const given = process.argv.slice(2);
-const args = given.flatMap((word) => (word === '--fuzz' ? ['test/fuzz'] : [word]));
+const args = given[0] === '--fuzz' ? fuzzArguments(given.slice(1)) : given;
 
 try {
   await ensurePrivilege();
@@ -18,6 +19,27 @@ try {
 }
 obeyParent();
 process.exit(await vitest());
+
+/** What was asked of the fuzzer goes to `test/fuzz/fuzz.test.ts` in the environment. */
+function fuzzArguments(words) {
+  const variables = { '--count': 'LOCI_FUZZ_COUNT', '--seed': 'LOCI_FUZZ_SEED', '--target': 'LOCI_FUZZ_TARGET' };
+  const rest = [];
+  for (let at = 0; at < words.length; at++) {
+    const [name, glued] = words[at].split('=', 2);
+    if (!(name in variables)) {
+      rest.push(words[at]);
+      continue;
+    }
+    const value = glued ?? words[++at];
+    if (value === undefined || (name !== '--target' && !/^[1-9]\d{0,9}$/.test(value))) {
+      process.stderr.write(`${name} wants ${name === '--target' ? 'the name of a target' : 'a number from 1'}\n`);
+      process.exit(2);
+    }
+    process.env[variables[name]] = value;
+  }
+  process.env['LOCI_FUZZ_VERBOSE'] ??= '1';
+  return ['--project', 'pure', 'test/fuzz', ...rest];
+}
 
 /** Runs vitest, prints the count of tests in plain form, alone on the last line, and returns the exit status. */
 async function vitest() {

@@ -8,12 +8,18 @@ import { wireTargets } from './targets/wire.ts';
 /** Something that takes octets from outside. */
 export interface Target {
   /**
-   * Feed it. True when the octets were accepted. Throws when what was accepted breaks a promise, such as that it
+   * Feed it. Truthy when the octets were accepted; a string names what they reached. Throws when what was accepted breaks a promise, such as that it
    * writes back to the same octets; any other throw is a defect of the code under test.
    */
-  readonly run: (bytes: Uint8Array) => boolean;
+  readonly run: (bytes: Uint8Array) => boolean | string;
   /** Where mutation starts. At least one of them is accepted. */
   readonly corpus: readonly Uint8Array[];
+  /** What `run` returns for at least one octet string of the corpus each: message types, transitions. */
+  readonly reaches?: readonly string[];
+  /** It takes milliseconds: of a number of inputs it gets a small part. */
+  readonly isSlow?: true;
+  /** Forget earlier inputs. */
+  readonly reset?: () => void;
   /** Puts right what mutation always breaks, in place: a checksum, so that the code behind it is reached. */
   readonly repair?: (bytes: Uint8Array) => void;
 }

@@ -82,6 +82,7 @@ export const cgaTargets: Readonly<Record<string, Target>> = {
     corpus: [Uint8Array.of(...signed.locators.flatMap((locator) => [...locator]), ...signed.signature)],
   },
   'loci cga verify': {
+    isSlow: true,
     run: (bytes) => verifyLine(new TextDecoder().decode(bytes)).valid,
     corpus: vectors.cga
       .slice(0, 8)

@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { formatAddress, parseAddress, sameOctets } from '../../../src/wire/address.ts';
 import { parseIcmpError } from '../../../src/wire/icmpv6.ts';
+import { dissect } from '../../../src/dissect/capture.ts';
+import { nodeCrypto } from '../../../src/node/crypto.ts';
+import { fromHex, toHex } from '../../../src/wire/hex.ts';
 import { networkPacket } from '../../../src/wire/link-layer.ts';
 import {
   LINKTYPE_ETHERNET,
@@ -58,6 +61,26 @@ export const wireTargets: Readonly<Record<string, Target>> = {
       ),
       vector('linshim6-ka.pcap').slice(0, 600),
     ],
+  },
+  'hexadecimal text': {
+    run: (bytes) => {
+      const octets = fromHex(new TextDecoder().decode(bytes));
+      if (octets === undefined) return false;
+      if (toHex(octets).length !== 2 * octets.length) throw new Error('does not write what it read');
+      return true;
+    },
+    corpus: [text('00ff'), text(''), text('ABcd')],
+  },
+  /** A capture file in, one JSON document out. */
+  'loci dissect': {
+    isSlow: true,
+    run: (bytes) => {
+      const parsed = parseCapture(bytes);
+      if (!parsed.ok) return false;
+      const document: unknown = JSON.parse(JSON.stringify([...dissect(parsed.value, nodeCrypto)]));
+      return Array.isArray(document) && document.length > 0;
+    },
+    corpus: ['linshim6-ka.pcap', 'linshim6-cga.pcap'].map((name) => vector(name).slice(0, 3_000)),
   },
   'ICMPv6 error': {
     run: (bytes) => parseIcmpError(bytes).ok,
