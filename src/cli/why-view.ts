@@ -1,7 +1,7 @@
 import type { Defeat } from '../locators/why.ts';
 import { table } from './terminal.ts';
 import type { Cell, Row } from './terminal.ts';
-import type { ExplainedContext, WhyReport } from './why.ts';
+import type { ExplainedContext, WhyReport } from './why-report.ts';
 
 /** What `loci why` prints for people. */
 export function whyView(report: WhyReport, coloured: boolean): string {

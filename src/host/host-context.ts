@@ -12,7 +12,7 @@ import type { Address } from '../wire/address.ts';
 import { NEVER } from '../wire/time.ts';
 import type { Instant } from '../wire/time.ts';
 import type { Scheduled } from './deadlines.ts';
-import type { Agreement, Detected } from './detector.ts';
+import type { Detected } from './detector.ts';
 import { Detector } from './detector.ts';
 import { pairText } from './context-event.ts';
 import type { ContextEvent } from './context-event.ts';
@@ -21,34 +21,11 @@ import { LINGER_MS } from './host-io.ts';
 import type { HostEffect, HostLocator, Profile } from './host-io.ts';
 import { NOWHERE } from './indexed.ts';
 import type { Indexed } from './indexed.ts';
-import type { Paths } from './paths.ts';
 import { restored } from './restored.ts';
-import type { Sharing } from './sharing.ts';
-import type { Warnings } from './warnings.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** Why a context is on another pair after it had to be established once more. */
 const ESTABLISHED_ANEW = 'established anew';
-
-/** What a context needs from the host around it. */
-export interface Surroundings {
-  readonly locators: () => readonly HostLocator[];
-  /** What both ends agreed on about detection. */
-  readonly agreement: (peer: PeerFacts) => Agreement;
-  /** Names the host behind the identifier of a context: by its key, if that is known. */
-  readonly peerKey: (context: HostContext) => string;
-  readonly sharing: Sharing;
-  readonly warnings: Warnings;
-  readonly paths: Paths;
-  /** Without a packet for so long it is forgotten, RFC 5533 §9. */
-  idleMs(): number;
-  /** It changed: its deadline, its current pair, its tags. */
-  touched(context: HostContext): void;
-  /** CT(peer) or Ls(peer) changed: look for confusion, RFC 5533 §7.15. */
-  changed(context: HostContext, now: Instant, out: HostEffect[]): void;
-  /** Nothing is left of it. */
-  gone(context: HostContext, out: HostEffect[]): void;
-  dropped(reason: string): void;
-}
 
 /** One context with its REAP machine and its flow: turns the effects of each into the inputs of the other. */
 export class HostContext implements Scheduled, Detected {
@@ -58,7 +35,7 @@ export class HostContext implements Scheduled, Detected {
   readonly born: Instant;
   place = -1;
   indexed: Indexed = NOWHERE;
-  readonly #surroundings: Surroundings;
+  readonly #surroundings: Surroundings<HostContext>;
   #detector: Detector | undefined;
   #peer: readonly PeerLocator[] = [];
   #acknowledged: readonly Address[];
@@ -71,7 +48,7 @@ export class HostContext implements Scheduled, Detected {
   #sentAt: Instant | undefined;
   #heardAt: Instant | undefined;
 
-  constructor(context: Context, flow: Flow, surroundings: Surroundings, now: Instant) {
+  constructor(context: Context, flow: Flow, surroundings: Surroundings<HostContext>, now: Instant) {
     this.context = context;
     this.flow = flow;
     this.ulids = flow.ulids;

@@ -20,7 +20,6 @@ import { Deadlines } from './deadlines.ts';
 import { Agreements, detectionOf, sendTimeoutSecondsOf } from './detection.ts';
 import { FastPath } from './fast-path.ts';
 import { HostContext } from './host-context.ts';
-import type { Surroundings } from './host-context.ts';
 import type { HostEffect, HostInput, HostLocator, HostSettings } from './host-io.ts';
 import { IcmpErrors } from './icmp-errors.ts';
 import { NewSessions } from './new-sessions.ts';
@@ -28,6 +27,7 @@ import { Paths } from './paths.ts';
 import { PeerKeys } from './peer-keys.ts';
 import { Reception } from './reception.ts';
 import { SharedAddresses } from './shared-addresses.ts';
+import type { Surroundings } from './surroundings.ts';
 import { Sharing } from './sharing.ts';
 import { Warnings } from './warnings.ts';
 import { locatorEvents, ownLocators } from './own-locators.ts';
@@ -63,7 +63,7 @@ export class Host {
   readonly paths: Paths = new Paths();
   readonly sessions: NewSessions;
   #configuration: HostConfiguration;
-  readonly #surroundings: Surroundings;
+  readonly #surroundings: Surroundings<HostContext>;
   readonly #responder: Responder;
   readonly #verifier: PeerVerifier;
   /** By identity. */

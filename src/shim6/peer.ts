@@ -4,6 +4,7 @@ import type { DropReason, Method, PeerLocator } from './context-io.ts';
 import { METHOD_HBA, NO_PREFERENCE } from './locator-list.ts';
 import type { LocatorList, LocatorPreferences } from './locator-list.ts';
 import type { I2, I2bis, R2 } from './messages.ts';
+import type { PeerLocators } from './peer-locators.ts';
 import type { ContextTag } from './tag.ts';
 import type { ListVerdict, PeerVerifier } from './verification.ts';
 
@@ -25,16 +26,6 @@ export interface Peer {
   readonly lastRequest: number | undefined;
   /** Nonces of requests that something newer has replaced. */
   readonly oldRequests: readonly number[];
-}
-
-/** Ls(peer) with preferences, RFC 5533 §6.1. */
-export interface PeerLocators {
-  /** Of the list last accepted; `undefined` before the first one. */
-  readonly generation: number | undefined;
-  /** As in the list. */
-  readonly listed: readonly PeerLocator[];
-  /** ULID(peer) where the list lacks it: it stays a member, but no preference counts it, and it is as if BROKEN. */
-  readonly unlisted: readonly PeerLocator[];
 }
 
 /** Ls(peer) of a peer that sent no list: its ULID, RFC 5533 §3. */

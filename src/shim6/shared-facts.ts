@@ -1,7 +1,7 @@
 import { addressKey } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
 import type { LocatorList } from './locator-list.ts';
-import type { PeerLocators } from './peer.ts';
+import type { PeerLocators } from './peer-locators.ts';
 
 /** Remembered at most; what was not asked for longest is forgotten first, which costs memory only. */
 const MAX_FACTS = 2048;

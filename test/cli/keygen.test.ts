@@ -75,7 +75,9 @@ describe('loci keygen cga', () => {
 
   it('without --json names file and addresses in lines', async () => {
     const printed = await keygen('cga', '--out', file, '--prefix', '2001:db8:a:1::/64');
-    expect(printed).toMatch(/key\.json: cga, Sec 0, key [0-9a-f]{64}\n {2}2001:db8:a:1::\/64 {2}2001:db8:a:1:[0-9a-f:]+\n$/);
+    expect(printed).toMatch(
+      /key\.json: cga, Sec 0, key [0-9a-f]{64}\n {2}2001:db8:a:1::\/64 {2}2001:db8:a:1:[0-9a-f:]+\n$/,
+    );
   });
 
   it('replaces a file only with --force', async () => {
