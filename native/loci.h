@@ -45,6 +45,7 @@ struct handle *handle_add(napi_env env, int fd, enum kind kind);
 struct handle *handle_find(napi_env env, int32_t fd, enum kind kind);
 napi_value poll_watch(napi_env env, napi_callback_info call);
 napi_value poll_unref(napi_env env, napi_callback_info call);
+napi_value poll_pause(napi_env env, napi_callback_info call);
 napi_value poll_close(napi_env env, napi_callback_info call);
 napi_value poll_dropped(napi_env env, napi_callback_info call);
 
@@ -63,6 +64,7 @@ napi_value tun_write(napi_env env, napi_callback_info call);
 napi_value sender_open(napi_env env, napi_callback_info call);
 napi_value sender_send(napi_env env, napi_callback_info call);
 napi_value receiver_open(napi_env env, napi_callback_info call);
+napi_value receiver_filter(napi_env env, napi_callback_info call);
 napi_value receiver_receive(napi_env env, napi_callback_info call);
 napi_value icmpv6_send(napi_env env, napi_callback_info call);
 

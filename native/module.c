@@ -81,6 +81,7 @@ static const struct {
 } FUNCTIONS[] = {
     {"watch", poll_watch},
     {"unref", poll_unref},
+    {"pause", poll_pause},
     {"close", poll_close},
     {"dropped", poll_dropped},
     {"checksum", checksum_sum},
@@ -91,6 +92,7 @@ static const struct {
     {"senderOpen", sender_open},
     {"senderSend", sender_send},
     {"receiverOpen", receiver_open},
+    {"receiverFilter", receiver_filter},
     {"receiverReceive", receiver_receive},
     {"icmpv6Send", icmpv6_send},
     {"captureOpen", capture_open},

@@ -134,6 +134,16 @@ napi_value poll_unref(napi_env env, napi_callback_info call) {
   return int_result(env, handle == NULL ? -EBADF : 0);
 }
 
+/* pause(fd, paused): call back no more, or again. Only for a descriptor that is watched. */
+napi_value poll_pause(napi_env env, napi_callback_info call) {
+  napi_value values[2];
+  int32_t fd, paused;
+  if (!arguments(env, call, 2, values) || !int_argument(env, values[0], &fd) || !int_argument(env, values[1], &paused)) return NULL;
+  struct handle *handle = find(env, fd);
+  if (handle == NULL || !handle->polling) return int_result(env, -EBADF);
+  return int_result(env, paused != 0 ? uv_poll_stop(&handle->poll) : uv_poll_start(&handle->poll, UV_READABLE, on_readable));
+}
+
 napi_value poll_close(napi_env env, napi_callback_info call) {
   napi_value value;
   int32_t fd;

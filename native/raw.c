@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -206,6 +207,21 @@ napi_value receiver_open(napi_env env, napi_callback_info call) {
   }
   force_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
   return opened(env, fd, KIND_RECEIVER, failed);
+}
+
+/* receiverFilter(fd, program): of the packets to come, those that a classic BPF program (struct sock_filter) accepts. */
+napi_value receiver_filter(napi_env env, napi_callback_info call) {
+  napi_value values[2];
+  int32_t fd;
+  struct octets program;
+  if (!arguments(env, call, 2, values) || !int_argument(env, values[0], &fd) || !octets_argument(env, values[1], &program)) return NULL;
+  if (handle_find(env, fd, KIND_RECEIVER) == NULL) return int_result(env, -EBADF);
+  const size_t size = sizeof(struct sock_filter);
+  if (program.length == 0 || program.length % size != 0 || program.length / size > BPF_MAXINSNS) return int_result(env, -EINVAL);
+  struct sock_filter instructions[program.length / size];
+  memcpy(instructions, program.at, program.length);
+  const struct sock_fprog filter = {.len = (unsigned short)(program.length / size), .filter = instructions};
+  return int_result(env, setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0 ? 0 : -errno);
 }
 
 /* Copies what the kernel says about a packet into its slot and row. */

@@ -1,5 +1,6 @@
 import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import type { Signer } from '../crypto/ports.ts';
 import { Host } from '../host/host.ts';
 import type { HostConfiguration } from '../host/host.ts';
@@ -18,6 +19,7 @@ import { PacketObservation } from '../node/nftables.ts';
 import { Observation } from '../node/observation.ts';
 import { OwnAddresses } from '../node/own-addresses.ts';
 import { Icmpv6Socket, RawReceiver, RawSender } from '../node/packets.ts';
+import { CONTROL_BUT_I1, I1_ONLY, PAYLOAD_ONLY } from '../node/packet-filter.ts';
 import { systemRandom } from '../node/random.ts';
 import { Shell } from '../node/shell.ts';
 import { TunDevice } from '../node/tun.ts';
@@ -58,9 +60,13 @@ export function monotonic(): Instant {
   return Number(process.hrtime.bigint()) / 1e6;
 }
 
+/** V8 lets the space of short-lived objects grow with their number: a flood of packets would make the process swell. */
+const STEADY_YOUNG_GENERATION = '--semi-space-growth-factor=1';
+
 /** Take over the machine's Shim6 traffic as `config` says. Throws a `LociError`, and leaves the machine as it was then. */
 export async function run(config: Config, log: Log): Promise<Running> {
   hurry(log);
+  setFlagsFromString(STEADY_YOUNG_GENERATION);
   const identities = await identitiesOf(config, log);
   const closers: (() => void)[] = [];
   try {
@@ -162,7 +168,9 @@ class Daemon implements Running {
       }),
     );
     this.#routing = new KernelRouting(this.#interception, () => this.#locators());
-    const receiver = this.#open(RawReceiver.open(SHIM6));
+    const receiver = this.#open(RawReceiver.open(SHIM6, PAYLOAD_ONLY));
+    const control = this.#open(RawReceiver.open(SHIM6, CONTROL_BUT_I1));
+    const initiators = this.#open(RawReceiver.open(SHIM6, I1_ONLY));
     const icmp = this.#open(Icmpv6Socket.open());
     this.#sender = this.#open(new RawSender(config.interception.mark));
     const settings = settingsOf(config);
@@ -186,6 +194,11 @@ class Daemon implements Running {
         {
           tun,
           receiver,
+          control,
+          initiators,
+          correspondents: (visit) => {
+            this.#counters.seen(visit);
+          },
           icmp,
           sender: this.#sender,
           observation: new Observation(this.#counters),

@@ -172,12 +172,7 @@ export class FastPath {
       const base = slot * stride;
       const flow = length > PAYLOAD_HEADER_LENGTH ? this.#taggedFlow(slab, start) : undefined;
       if (flow === undefined) {
-        aside({
-          source: slab.slice(base + SOURCE_AT, base + SOURCE_AT + 16),
-          destination: slab.slice(base + DESTINATION_AT, base + DESTINATION_AT + 16),
-          hopLimit: meta[row + HOP_LIMIT] ?? 0,
-          octets: slab.slice(start, start + length),
-        });
+        aside(asideAt(batch, slot));
         continue;
       }
       flow.heard++;
@@ -203,6 +198,18 @@ export class FastPath {
     const flow = this.#byTag.get(value);
     return flow?.delivers === true ? flow : undefined;
   }
+}
+
+/** A received packet, copied. */
+export function asideAt({ slab, meta, stride }: Batch, slot: number): Aside {
+  const base = slot * stride;
+  const start = meta[slot * FIELDS + OFFSET] ?? 0;
+  return {
+    source: slab.slice(base + SOURCE_AT, base + SOURCE_AT + 16),
+    destination: slab.slice(base + DESTINATION_AT, base + DESTINATION_AT + 16),
+    hopLimit: meta[slot * FIELDS + HOP_LIMIT] ?? 0,
+    octets: slab.slice(start, start + (meta[slot * FIELDS + LENGTH] ?? 0)),
+  };
 }
 
 /** Whether source and destination at `at` are the identifiers of `flow`. */

@@ -18,6 +18,7 @@ import type { Instant } from '../wire/time.ts';
 import { Contexts } from './contexts.ts';
 import { Deadlines } from './deadlines.ts';
 import { Agreements, detectionOf, sendTimeoutSecondsOf } from './detection.ts';
+import { Doorkeeper } from './doorkeeper.ts';
 import { FastPath } from './fast-path.ts';
 import { HostContext } from './host-context.ts';
 import type { HostEffect, HostInput, HostLocator, HostSettings } from './host-io.ts';
@@ -62,6 +63,7 @@ export class Host {
   readonly contexts: Contexts = new Contexts();
   readonly paths: Paths = new Paths();
   readonly sessions: NewSessions;
+  readonly doorkeeper: Doorkeeper;
   #configuration: HostConfiguration;
   readonly #surroundings: Surroundings<HostContext>;
   readonly #responder: Responder;
@@ -87,6 +89,7 @@ export class Host {
     const { crypto, random, settings } = configuration;
     this.#configuration = configuration;
     this.#responder = new Responder({ crypto, random, detectionMs: detectionOf(settings) });
+    this.doorkeeper = new Doorkeeper(this.#responder, (reason) => this.#drop(reason));
     this.#verifier = new PeerVerifier(crypto);
     this.#sharing = new Sharing(settings.probeBudget, () => this.#locators, now);
     this.#agreements = new Agreements(settings, random);
@@ -325,6 +328,7 @@ export class Host {
     this.contexts.add(context);
     this.#deadlines.update(context);
     this.fastPath.add(flow);
+    this.doorkeeper.meet(ulids.peer);
     return context;
   }
 
@@ -376,6 +380,7 @@ export class Host {
 
   /** RFC 5533 §7.15: of two contexts with the same CT(peer) at the same peer, the older one is void. */
   #resolveConfusion(context: HostContext, now: Instant, out: HostEffect[]): void {
+    for (const locator of context.peerLocators) this.doorkeeper.meet(locator.address);
     const other = this.contexts.confusedWith(context);
     if (other === undefined) return;
     out.push({

@@ -13,12 +13,14 @@ export interface Addon {
   senderOpen(locator: Uint8Array, mark: number): number;
   readonly senderSend: BatchCall;
   receiverOpen(protocol: number, mark: number, types: Uint8Array): number;
+  receiverFilter(fd: number, program: Uint8Array): number;
   readonly receiverReceive: BatchCall;
   icmpv6Send(fd: number, destination: Uint8Array, interfaceIndex: number, octets: Uint8Array): number;
   captureOpen(interfaceIndex: number): number;
   readonly captureReceive: BatchCall;
   watch(fd: number, callback: () => void): number;
   unref(fd: number): number;
+  pause(fd: number, paused: 0 | 1): number;
   close(fd: number): number;
   dropped(fd: number): number;
   netlinkOpen(protocol: number, groups: Uint8Array): number;

@@ -13,11 +13,15 @@ const ICMPV6 = 58;
 const ICMPV6_ERRORS: readonly number[] = [1, 2, 3, 4]; // RFC 4443 §2.1: the errors that are defined
 const { EADDRNOTAVAIL, EINVAL } = constants.errno;
 
-/** All packets of one protocol that reach this host. */
+/** All packets of one protocol that reach this host, or those that `filter` lets through (see `packet-filter.ts`). */
 export class RawReceiver extends Descriptor implements PacketReceiver {
-  static open(protocol: number): RawReceiver {
+  static open(protocol: number, filter?: Uint8Array): RawReceiver {
     const fd = addon().receiverOpen(protocol, 0, new Uint8Array(0));
-    return new RawReceiver(fd, `cannot open a raw socket for protocol ${String(protocol)}`);
+    const receiver = new RawReceiver(fd, `cannot open a raw socket for protocol ${String(protocol)}`);
+    const result = filter === undefined ? 0 : addon().receiverFilter(fd, filter);
+    if (result === 0) return receiver;
+    receiver.close();
+    throw systemError(-result, 'cannot filter a raw socket');
   }
 
   receive(into: Batch): number {

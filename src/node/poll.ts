@@ -28,6 +28,11 @@ export class Descriptor {
     if (result < 0) throw systemError(-result, 'cannot watch a descriptor');
   }
 
+  /** Call back no more, or again. Only after `onReadable`. */
+  pause(paused: boolean): void {
+    if (this.#fd >= 0) addon().pause(this.#fd, paused ? 1 : 0);
+  }
+
   /** Let the process end although this descriptor is watched. Only after `onReadable`. */
   unref(): void {
     if (this.#fd >= 0) addon().unref(this.#fd);

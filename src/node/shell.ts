@@ -1,5 +1,6 @@
 import type { Host } from '../host/host.ts';
-import type { OutboundAsides } from '../host/fast-path.ts';
+import { asideAt } from '../host/fast-path.ts';
+import type { Aside, OutboundAsides } from '../host/fast-path.ts';
 import type { HostEvent } from '../host/events.ts';
 import type { HostEffect, HostInput } from '../host/host-io.ts';
 import { fragments } from '../host/fragments.ts';
@@ -20,8 +21,14 @@ import { TUN_STRIDE } from './tun.ts';
 
 /** Batches per wake-up and descriptor: enough to keep up, few enough that timers stay punctual. */
 const ROUNDS = 4;
+/** RFC 5533 §17. */
+const I1 = 1;
 const TUN_SLOTS = 16;
 const RAW_SLOTS = 64;
+/** While I1s come faster than they may be answered, they are read so often, … */
+const CROWDED_MS = 20;
+/** … so many batches at a time: what does not fit waits, and what the kernel cannot hold is lost. */
+const CROWDED_ROUNDS = 32;
 const RAW_STRIDE = 2048 + 2 * HEADROOM;
 const LARGE_STRIDE = 9216 + 2 * HEADROOM;
 const CONTROL_STRIDE = 2048;
@@ -42,7 +49,14 @@ export interface Routing {
 
 export interface ShellPorts {
   readonly tun: Tun;
+  /** Payload behind Shim6 headers. */
   readonly receiver: PacketReceiver;
+  /** Control messages except I1. */
+  readonly control: PacketReceiver;
+  /** I1 alone: whoever sends too many of them has only these wait. */
+  readonly initiators: PacketReceiver & { pause(paused: boolean): void };
+  /** Visits pairs of addresses, ours first, between which this host has sent packets lately. */
+  readonly correspondents: (visit: (octets: Uint8Array, at: number) => void) => void;
   readonly icmp: PacketReceiver;
   readonly sender: PacketSender;
   readonly observation: Observation;
@@ -68,6 +82,7 @@ export class Shell {
     held: (packet) => this.#held.push(packet),
   };
   #timer: NodeJS.Timeout | undefined;
+  #crowdTimer: NodeJS.Timeout | undefined;
   #armedFor: Instant = NEVER;
   #isClosed = false;
   readonly packets: { tunIn: number; tunOut: number; rawIn: number; rawOut: number; sendErrors: number } = {
@@ -92,8 +107,15 @@ export class Shell {
     ports.tun.onReadable(() => {
       this.#outbound();
     });
-    ports.receiver.onReadable(() => {
-      this.#inbound();
+    for (const receiver of [ports.receiver, ports.control]) {
+      receiver.onReadable(() => {
+        this.#inbound(receiver);
+        this.#arm();
+      });
+    }
+    ports.initiators.onReadable(() => {
+      this.#initiators();
+      this.#arm();
     });
     ports.icmp.onReadable(() => {
       this.#icmp();
@@ -116,6 +138,7 @@ export class Shell {
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#crowdTimer);
   }
 
   /** Packets that the kernel diverted: rewrite and send. */
@@ -138,23 +161,58 @@ export class Shell {
   }
 
   /** Shim6 packets from the wire: tagged ones go to their programs, the rest to the host. */
-  #inbound(): void {
-    const { tun, receiver } = this.#ports;
+  #inbound(receiver: PacketReceiver): void {
+    const { tun } = this.#ports;
     let carried = 0;
     for (let round = 0; round < ROUNDS; round++) {
       const count = receiver.receive(this.#fromWire);
       if (count === 0) break;
       this.packets.rawIn += count;
       const ready = this.#host.fastPath.inbound(this.#fromWire, count, (packet) => {
-        tally(this.control.in, packet.octets);
-        this.#perform(this.#host.handle({ type: 'control', packet }, this.#ports.now()));
+        this.#hear(packet);
       });
       carried += ready;
       if (ready > 0) this.packets.tunOut += tun.write(this.#fromWire, ready);
       if (count < this.#fromWire.slots) break;
     }
     if (carried > 0) this.#keepWatching();
-    this.#arm();
+  }
+
+  #hear(packet: Aside): void {
+    tally(this.control.in, packet.octets);
+    this.#perform(this.#host.handle({ type: 'control', packet }, this.#ports.now()));
+  }
+
+  /**
+   * Requests for contexts. When there are more than may be answered, most of them are forged: then they are read now and then,
+   * many together, after a look at whom this host has sent packets to; of all others only as many as strangers may get answers.
+   */
+  #initiators(): void {
+    const { initiators, now, correspondents } = this.#ports;
+    const { slab, stride, slots } = this.#fromWire;
+    let hasLooked = false;
+    for (let round = 0; round < CROWDED_ROUNDS; round++) {
+      const count = initiators.receive(this.#fromWire);
+      this.packets.rawIn += count;
+      for (let slot = 0; slot < count; slot++) {
+        if (!hasLooked && !this.#host.doorkeeper.isAtEase(now())) {
+          hasLooked = true;
+          correspondents((octets, at) => {
+            this.#host.doorkeeper.meet(octets, at + 16);
+          });
+        }
+        if (this.#host.doorkeeper.mayAnswerI1(slab, slot * stride + SOURCE_AT, now()))
+          this.#hear(asideAt(this.#fromWire, slot));
+        else this.control.in[I1] = (this.control.in[I1] ?? 0) + 1;
+      }
+      if (count < slots) break;
+    }
+    if (this.#host.doorkeeper.isAtEase(now())) return;
+    initiators.pause(true);
+    clearTimeout(this.#crowdTimer);
+    this.#crowdTimer = setTimeout(() => {
+      initiators.pause(false);
+    }, CROWDED_MS);
   }
 
   /** What the fast path counted is taken in with the next poll. */
@@ -181,7 +239,8 @@ export class Shell {
     this.lag.max = Math.max(this.lag.max, late);
     this.#armedFor = NEVER;
     if (late > LAG_MS) this.#perform(this.#host.handle({ type: 'lag', ms: late }, now));
-    this.#inbound(); // what waits in the sockets is not silence
+    this.#inbound(this.#ports.receiver); // what waits in the sockets is not silence
+    this.#inbound(this.#ports.control);
     this.#icmp();
     this.#observe();
     this.#perform(this.#host.handle({ type: 'tick' }, this.#ports.now()));

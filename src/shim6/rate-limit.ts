@@ -1,11 +1,8 @@
-import { addressKey, prefixOf } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
 import type { Instant } from '../wire/time.ts';
-
-export interface Rate {
-  readonly perSecond: number;
-  readonly burst: number;
-}
+import { Acquaintances } from './acquaintances.ts';
+import { PrefixBuckets } from './prefix-buckets.ts';
+import type { Rate } from './prefix-buckets.ts';
 
 /** A token bucket: full at first, one token per answer. */
 export class TokenBucket {
@@ -38,6 +35,7 @@ export class TokenBucket {
 export type Limited = 'R1' | 'R1bis' | 'Error';
 
 export interface Limits {
+  /** Of strangers together, and as much again of acquaintances. */
   readonly total: Rate;
   readonly perPrefix: Rate;
 }
@@ -49,14 +47,13 @@ const LIMITS: { readonly [Kind in Limited]: Limits } = {
   Error: { total: { perSecond: 50, burst: 50 }, perPrefix: { perSecond: 5, burst: 10 } },
 };
 
-/** Prefixes remembered per kind; the one unused for longest is forgotten first, the total still holds then. */
-const MAX_PREFIXES = 4096;
-
-/** Token buckets for stateless answers, per source /64 and in total, in bounded memory. */
+/** Token buckets for stateless answers, per source /64 and in total, in bounded memory. Strangers take nothing from acquaintances. */
 export class RateLimits {
+  readonly acquaintances: Acquaintances = new Acquaintances();
   readonly #limits: { readonly [Kind in Limited]: Limits };
-  readonly #totals = new Map<Limited, TokenBucket>();
-  readonly #prefixes = new Map<string, TokenBucket>();
+  readonly #strangers = new Map<Limited, TokenBucket>();
+  readonly #known = new Map<Limited, TokenBucket>();
+  readonly #prefixes = new Map<Limited, PrefixBuckets>();
 
   constructor(limits: Partial<Record<Limited, Limits>> = {}) {
     this.#limits = { ...LIMITS, ...limits };
@@ -64,25 +61,29 @@ export class RateLimits {
 
   /** May an answer of this kind go to `destination` now? If so it is counted. */
   take(kind: Limited, destination: Address, now: Instant): boolean {
-    const limits = this.#limits[kind];
-    let total = this.#totals.get(kind);
-    if (total === undefined) this.#totals.set(kind, (total = new TokenBucket(limits.total, now)));
+    const total = this.#total(kind, this.acquaintances.has(destination), now);
     if (!total.has(now)) return false;
-    const key = kind + addressKey(prefixOf(destination));
-    const bucket = this.#prefixes.get(key) ?? new TokenBucket(limits.perPrefix, now);
-    this.#prefixes.delete(key);
-    this.#prefixes.set(key, bucket); // last again in the order of use
-    if (this.#prefixes.size > MAX_PREFIXES) {
-      for (const oldest of this.#prefixes.keys()) {
-        this.#prefixes.delete(oldest);
-        break;
-      }
-    }
-    return bucket.take(now) && total.take(now);
+    let prefixes = this.#prefixes.get(kind);
+    if (prefixes === undefined) this.#prefixes.set(kind, (prefixes = new PrefixBuckets(this.#limits[kind].perPrefix)));
+    return prefixes.take(destination, now) && total.take(now);
+  }
+
+  /** May any stranger have an answer of this kind now? Nothing is taken. */
+  hasForStrangers(kind: Limited, now: Instant): boolean {
+    return this.#total(kind, false, now).has(now);
+  }
+
+  #total(kind: Limited, isKnown: boolean, now: Instant): TokenBucket {
+    const totals = isKnown ? this.#known : this.#strangers;
+    let total = totals.get(kind);
+    if (total === undefined) totals.set(kind, (total = new TokenBucket(this.#limits[kind].total, now)));
+    return total;
   }
 
   /** Buckets in memory, for tests and metrics. */
   get size(): number {
-    return this.#prefixes.size;
+    let size = 0;
+    for (const prefixes of this.#prefixes.values()) size += prefixes.size;
+    return size;
   }
 }

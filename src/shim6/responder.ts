@@ -58,6 +58,21 @@ export class Responder {
     this.#previous = this.#secret.key;
   }
 
+  /** Somebody with whom this host has to do: answers to strangers leave enough for those to their network. */
+  meet(octets: Uint8Array, at = 0): void {
+    this.#limits.acquaintances.add(octets, at);
+  }
+
+  /** Would every I1 be answered now, whoever sends it? */
+  isAtEase(now: Instant): boolean {
+    return this.#limits.hasForStrangers('R1', now);
+  }
+
+  /** Has this host to do with the network of the address at `at`? */
+  knows(octets: Uint8Array, at: number): boolean {
+    return this.#limits.acquaintances.has(octets, at);
+  }
+
   /** §7.10: R1 made from the I1 and the secret alone. At most three times as long as the I1. */
   r1(i1: I1, packet: ReceivedPacket, now: Instant): Answer {
     const responderNonce = this.#counter(now);
