@@ -46,7 +46,7 @@ export async function mutate(
   { count, seed, tell }: { readonly count: number; readonly seed: number; readonly tell: (line: string) => void },
 ): Promise<MutationReport> {
   const copy = copyOf(root);
-  const remove = (): void => rmSync(copy, { recursive: true, force: true });
+  const remove = (): void => rmSync(copy, { recursive: true, force: true, maxRetries: 5 });
   process.on('exit', remove);
   try {
     const sources = sourcesOf(copy);
