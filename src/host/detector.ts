@@ -1,10 +1,9 @@
 import { samePair } from '../locators/pair.ts';
 import type { LocatorPair } from '../locators/pair.ts';
-import { rankPairs } from '../locators/rank.ts';
 import type { ReapEffect, ReapInput } from '../reap/input.ts';
 import type { ReapState } from '../reap/probe.ts';
 import type { ReapProfile } from '../reap/profile.ts';
-import { Reap, RETURNED } from '../reap/reap.ts';
+import { Reap, RETURNED, WANTED } from '../reap/reap.ts';
 import type { Random } from '../crypto/ports.ts';
 import type { PeerLocator } from '../shim6/context-io.ts';
 import { sameOctets } from '../wire/address.ts';
@@ -12,7 +11,9 @@ import type { Address } from '../wire/address.ts';
 import { NEVER } from '../wire/time.ts';
 import type { Instant } from '../wire/time.ts';
 import type { HostEffect, HostLocator, Profile } from './host-io.ts';
+import type { Wish } from './wish.ts';
 import type { KnownPeer } from './known-peer.ts';
+import { PairChoice } from './pair-choice.ts';
 import type { PeerPath } from './path-class.ts';
 import type { Advice } from './shared-evidence.ts';
 import type { Sharer, Sharing } from './sharing.ts';
@@ -55,7 +56,7 @@ export class Detector implements Sharer {
   readonly #owner: Detected;
   readonly #sharing: Sharing;
   readonly #agreement: Agreement;
-  readonly #locators: () => readonly HostLocator[];
+  readonly #choice: PairChoice;
   #keepaliveTimeoutMs: number | undefined;
   #reap: Reap | undefined;
   #known: KnownPeer;
@@ -83,7 +84,7 @@ export class Detector implements Sharer {
     this.#agreement = agreement;
     this.#keepaliveTimeoutMs = agreement.keepaliveTimeoutMs;
     this.#sharing = sharing;
-    this.#locators = locators;
+    this.#choice = new PairChoice(owner, locators);
     this.#known = sharing.peers.acquire(peerKey);
     this.#way = this.#wayOf(owner.current);
     this.#wayIn = this.#wayOf(owner.incoming);
@@ -202,7 +203,7 @@ export class Detector implements Sharer {
 
   confirmNext(now: Instant, out: HostEffect[]): boolean {
     const isInUse = this.#owner.isStanding && now - this.#payloadAt < IN_USE_MS;
-    const pair = isInUse ? this.#known.untried(this.pairs) : undefined;
+    const pair = isInUse ? this.#known.untried(this.pairs.filter((one) => !this.#choice.isReserve(one))) : undefined;
     if (pair === undefined) {
       this.#standby = isInUse ? 'done' : 'open';
       return false;
@@ -212,18 +213,14 @@ export class Detector implements Sharer {
     return true;
   }
 
-  /** RFC 5534 §4.2: what may be tried, best first. */
   get pairs(): LocatorPair[] {
-    const { usableLocators, peerLocators, current } = this.#owner;
-    const own = this.#locators().filter(({ address }) => usableLocators.some((usable) => sameOctets(usable, address)));
-    return rankPairs({ own, peer: peerLocators.map((locator) => ({ ...locator, verified: true })), current });
+    return this.#choice.pairs;
   }
 
   /** The order depends on the pair in use; and there may be another one to go back to. */
   offerCandidates(now: Instant, out: HostEffect[]): void {
     if (this.#reap === undefined) return;
-    this.#handle({ type: 'candidates', pairs: this.pairs }, now, out);
-    this.#handle({ type: 'prefer', pair: this.#home }, now, out);
+    for (const input of this.#offers) this.#handle(input, now, out);
   }
 
   close(): void {
@@ -233,6 +230,35 @@ export class Detector implements Sharer {
     this.#sharing.peers.release(this.#known);
   }
 
+  /** What somebody above wants of this context. */
+  wish(wish: Wish, now: Instant, out: HostEffect[]): void {
+    switch (wish.type) {
+      case 'feedback':
+        if (wish.isGood) this.heard(this.#owner.incoming, 'payload-received', now, out);
+        else this.tell({ type: 'hint', cause: 'application' }, now, out);
+        return;
+      case 'prefer':
+        this.#choice.pinned = wish.pair;
+        this.offerCandidates(now, out);
+        if (wish.pair !== undefined) this.tell({ type: 'move', pair: wish.pair }, now, out);
+        return;
+      case 'standby':
+        this.#choice.isHot = wish.isOn;
+        this.offerCandidates(now, out);
+        return;
+    }
+  }
+
+  get #offers(): ReapInput[] {
+    const { pairs, home, alternate } = this.#choice;
+    const reserve = pairs.filter((pair) => this.#choice.isReserve(pair));
+    return [
+      { type: 'candidates', pairs, ...(reserve.length > 0 && { reserve }) },
+      { type: 'prefer', pair: home },
+      { type: 'standby', pair: alternate },
+    ];
+  }
+
   get #shares(): boolean {
     return this.profile !== 'rfc';
   }
@@ -240,14 +266,6 @@ export class Detector implements Sharer {
   get #isAtRest(): boolean {
     const reap = this.#reap;
     return reap?.state === 'Operational' && reap.deadline === NEVER && this.#owner.isStanding;
-  }
-
-  get #home(): LocatorPair | undefined {
-    const { ulids, peerLocators } = this.#owner;
-    const local = this.#locators().find(({ address }) => sameOctets(address, ulids.local));
-    const remote = peerLocators.find(({ address }) => sameOctets(address, ulids.peer));
-    const isUsable = local?.operational === true && local.state === 'preferred' && remote?.broken === false;
-    return isUsable ? ulids : undefined;
   }
 
   #inUse(now: Instant): void {
@@ -273,8 +291,7 @@ export class Detector implements Sharer {
     const machine = new Reap({ profile, random, pair: current, trips: this.#sharing.tripsOf(profile) });
     const keepaliveTimeoutMs = this.#keepaliveTimeoutMs;
     if (keepaliveTimeoutMs !== undefined) machine.handle({ type: 'peer-timeout', keepaliveTimeoutMs }, now);
-    machine.handle({ type: 'candidates', pairs: this.pairs }, now);
-    machine.handle({ type: 'prefer', pair: this.#home }, now);
+    for (const input of this.#offers) machine.handle(input, now);
     if (!this.#owner.isStanding) machine.handle({ type: 'freeze' }, now);
     return machine;
   }
@@ -307,7 +324,10 @@ export class Detector implements Sharer {
       case 'selected': {
         const from = this.#way;
         this.#way = this.#wayOf(effect.to);
-        if (this.#shares && !this.#isFollowing) evidence.moved(this, from, this.#way.path.key, true, now);
+        const { pinned } = this.#choice;
+        if (pinned !== undefined && samePair(effect.from, pinned)) this.#choice.pinned = undefined; // it failed
+        if (this.#shares && !this.#isFollowing && effect.why !== WANTED)
+          evidence.moved(this, from, this.#way.path.key, true, now);
         else evidence.left(this, from);
         if (effect.why === RETURNED) from.path.home = undefined;
         this.#sharing.budget.leave(this, from.path);
@@ -349,6 +369,7 @@ export class Detector implements Sharer {
       case 'hint':
         return budget.take('answer', now);
       case 'early':
+      case 'hot':
       case 'refresh':
         return budget.take('test', now);
       case 'return':
@@ -358,6 +379,7 @@ export class Detector implements Sharer {
           return false;
         }
         return this.#sharing.mayTestHome(this, this.#way, now);
+      case 'move':
       case 'standby':
         return true; // who asked for it has a token
     }

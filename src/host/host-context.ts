@@ -18,14 +18,12 @@ import { pairText } from './context-event.ts';
 import type { ContextEvent } from './context-event.ts';
 import type { Aside, Flow } from './fast-path.ts';
 import { LINGER_MS } from './host-io.ts';
-import type { HostEffect, HostLocator, Profile } from './host-io.ts';
+import type { HostEffect, Profile } from './host-io.ts';
 import { NOWHERE } from './indexed.ts';
 import type { Indexed } from './indexed.ts';
 import { restored } from './restored.ts';
 import type { Surroundings } from './surroundings.ts';
-
-/** Why a context is on another pair after it had to be established once more. */
-const ESTABLISHED_ANEW = 'established anew';
+import type { Wish } from './wish.ts';
 
 /** One context with its REAP machine and its flow: turns the effects of each into the inputs of the other. */
 export class HostContext implements Scheduled, Detected {
@@ -161,11 +159,16 @@ export class HostContext implements Scheduled, Detected {
     this.#surroundings.touched(this);
   }
 
+  wish(wish: Wish, now: Instant, out: HostEffect[]): void {
+    this.#detector?.wish(wish, now, out);
+    this.#surroundings.touched(this);
+  }
+
   /** The locators of this host changed. REAP comes first: signing a new list for the peer takes its time. */
   locatorsChanged(now: Instant, out: HostEffect[]): void {
     this.#detector?.offerCandidates(now, out);
     const { current } = this;
-    const local = this.#locator(current.local);
+    const local = this.#surroundings.locators().find(({ address }) => sameOctets(address, current.local));
     if (local?.operational !== true) this.tellReap({ type: 'pair-dead', cause: 'address-lost' }, now, out);
     else if (local.state === 'deprecated') this.tellReap({ type: 'deprecate', pair: current }, now, out);
   }
@@ -342,9 +345,9 @@ export class HostContext implements Scheduled, Detected {
     else if (this.#diverted) this.#lingerUntil = now + LINGER_MS;
     if (samePair(before, pair) || !this.#hasStood) return;
     this.flow.mtu = undefined;
-    this.#chosenBecause = ESTABLISHED_ANEW;
+    this.#chosenBecause = 'established anew';
     out.push(
-      this.#event(now, { event: 'selected', from: pairText(before), to: pairText(pair), why: ESTABLISHED_ANEW }),
+      this.#event(now, { event: 'selected', from: pairText(before), to: pairText(pair), why: this.#chosenBecause }),
     );
   }
 
@@ -362,10 +365,6 @@ export class HostContext implements Scheduled, Detected {
     this.#peer = locators;
     this.#order(out, { type: 'peer', ulids: this.ulids, locators: locators.map((locator) => locator.address) });
     this.#detector?.setPeer(this.#surroundings.peerKey(this), now, out);
-  }
-
-  #locator(address: Address): HostLocator | undefined {
-    return this.#surroundings.locators().find((locator) => sameOctets(locator.address, address));
   }
 
   #transmit(pair: LocatorPair, octets: Uint8Array, out: HostEffect[]): void {

@@ -2,6 +2,7 @@ import type { LocatorPair } from '../locators/pair.ts';
 import type { Address } from '../wire/address.ts';
 import type { Instant } from '../wire/time.ts';
 import type { HostEvent } from './events.ts';
+import type { Wish } from './wish.ts';
 import type { Aside } from './fast-path.ts';
 
 /** An address of this host that may serve as locator, and as identifier of new contexts when `parameters` bind it to our key. */
@@ -42,6 +43,8 @@ export type HostInput =
       readonly pair?: LocatorPair;
     }
   | { readonly type: 'close'; readonly ulids: LocatorPair; readonly forkedInstanceId?: number }
+  /** What somebody above wants of a context. */
+  | { readonly type: 'wish'; readonly ulids: LocatorPair; readonly forkedInstanceId?: number; readonly wish: Wish }
   /** A packet that the fast path put aside, as the program sent it; or one that nothing was done with yet. */
   | { readonly type: 'held'; readonly octets: Uint8Array }
   /** Packets between addresses without a context found no answer for some time; the peer is known from before. */

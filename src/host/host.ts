@@ -198,6 +198,9 @@ export class Host {
       case 'close':
         this.contexts.of(input.ulids, input.forkedInstanceId)?.tell({ type: 'discard', reason: 'command' }, now, out);
         break;
+      case 'wish':
+        this.contexts.of(input.ulids, input.forkedInstanceId)?.wish(input.wish, now, out);
+        break;
       case 'held':
         this.sessions.held(input.octets, now, out);
         break;

@@ -7,7 +7,8 @@ import type { HostLocator } from './host-io.ts';
 
 /** Priority of locators that are about to go: after all others (RFC 5533 §5.15.3: lower values first). */
 const DEPRECATED_PRIORITY = 100;
-const BACKUP_PRIORITY = 50;
+/** Of a locator that is to stay idle; from a peer it means the same to us. */
+export const BACKUP_PRIORITY = 50;
 
 /**
  * Ls(local) for a context, RFC 5533 §2.2: the identifier first, whatever became of it (then BROKEN), and every address
@@ -26,7 +27,12 @@ export function ownLocators(locators: readonly HostLocator[], ulid: Address): Ow
 const NOTHING_SPECIAL = { method: 'cga', broken: false, transient: false, priority: 0, weight: 0 } as const;
 
 function ownLocator(locator: HostLocator): OwnLocator {
-  const priority = locator.state === 'deprecated' ? DEPRECATED_PRIORITY : locator.backup === true ? BACKUP_PRIORITY : 0;
+  const priority =
+    locator.state === 'deprecated'
+      ? DEPRECATED_PRIORITY
+      : locator.backup === true
+        ? BACKUP_PRIORITY
+        : Math.min(locator.cost ?? 0, BACKUP_PRIORITY - 1);
   return {
     ...NOTHING_SPECIAL,
     address: locator.address,

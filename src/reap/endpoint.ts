@@ -5,6 +5,7 @@ import type { LocatorPair } from '../locators/pair.ts';
 import type { Instant } from '../wire/time.ts';
 import { Exploration } from './exploration.ts';
 import { HeardProbes } from './heard-probes.ts';
+import type { HotStandby } from './hot-standby.ts';
 import { Homing } from './homing.ts';
 import type { Incident } from './incident.ts';
 import type { ReapEffect } from './input.ts';
@@ -53,6 +54,7 @@ export abstract class Endpoint {
   /** Where the peer's last probe came from. */
   protected probedOn: LocatorPair | undefined;
   protected incident: Incident | undefined;
+  protected hotStandby: HotStandby | undefined;
   /** Another context explores for this one. */
   protected isWaiting = false;
   /** A pair that will go: the peer should leave it too. */
@@ -98,6 +100,7 @@ export abstract class Endpoint {
       this.timers.stop('early', 'hint');
       this.keepalives.stop();
       this.homing.rest();
+      this.hotStandby?.rest();
       if (!this.timers.isRunning('probe')) this.armProbe(now);
     }
   }

@@ -9,6 +9,7 @@ const NONE: readonly LocatorPair[] = [];
 export class Exploration {
   readonly #profile: ReapProfile;
   #candidates: readonly LocatorPair[] = NONE;
+  #reserve: readonly LocatorPair[] = NONE;
   #cursor = 0;
   #rounds = 0;
   /** Locators and pairs that cannot carry anything until the host says otherwise. */
@@ -23,9 +24,10 @@ export class Exploration {
   }
 
   /** A new list, best first. True when it has a pair that could not be tried before. */
-  replace(candidates: readonly LocatorPair[]): boolean {
+  replace(candidates: readonly LocatorPair[], reserve: readonly LocatorPair[] = NONE): boolean {
     const known = new Set(this.#candidates.filter((pair) => this.isUsable(pair)).map(pairKey));
     this.#candidates = candidates;
+    this.#reserve = reserve;
     for (const pair of candidates) this.#ruledOut?.delete(pairKey(pair));
     this.#cursor = 0;
     return candidates.some((pair) => !known.has(pairKey(pair)));
@@ -67,7 +69,9 @@ export class Exploration {
     const wanted = (pair: LocatorPair): boolean =>
       this.isUsable(pair) && (avoid === undefined || !samePair(pair, avoid));
     const lead = first.filter(wanted);
-    const others = this.#candidates.filter((pair) => wanted(pair) && !lead.some((taken) => samePair(taken, pair)));
+    const others = this.#inTurn(
+      this.#candidates.filter((pair) => wanted(pair) && !lead.some((taken) => samePair(taken, pair))),
+    );
     this.#rounds++;
     if (this.#profile.burst === 1) return this.#turn([...lead, ...others], 1);
     const taken = lead.slice(0, this.#profile.burst);
@@ -79,6 +83,13 @@ export class Exploration {
     const { initialProbeMs, initialProbes, maxProbeMs } = this.#profile;
     const doublings = Math.min(Math.max(0, this.#rounds - initialProbes + 1), 40);
     return Math.min(maxProbeMs, initialProbeMs * 2 ** doublings);
+  }
+
+  /** Not in the first round: pairs in reserve, unless they are all there is. */
+  #inTurn(others: readonly LocatorPair[]): readonly LocatorPair[] {
+    if (this.#rounds > 0 || this.#reserve.length === 0) return others;
+    const early = others.filter((pair) => !this.#reserve.some((reserved) => samePair(reserved, pair)));
+    return early.length === 0 ? others : early;
   }
 
   #turn(pairs: readonly LocatorPair[], count: number): LocatorPair[] {

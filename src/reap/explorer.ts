@@ -2,6 +2,7 @@ import { samePair } from '../locators/pair.ts';
 import type { LocatorPair } from '../locators/pair.ts';
 import type { Instant } from '../wire/time.ts';
 import { Endpoint } from './endpoint.ts';
+import { HotStandby } from './hot-standby.ts';
 import { Incident } from './incident.ts';
 import type { Cause, ReapEffect } from './input.ts';
 import type { SentProbe } from './sent-probes.ts';
@@ -160,5 +161,37 @@ export abstract class Explorer extends Endpoint {
     if (this.isWaiting || this.incident?.isConfirmed(this.currentPair) === true) return;
     this.probe(this.currentPair, this.currentState, now, out);
     this.timers.set('nudge', now + this.profile.graceMs / 3);
+  }
+
+  /** Without an incident: somebody has tested the pair. */
+  protected goTo(pair: LocatorPair | undefined, why: string, now: Instant, out: ReapEffect[]): void {
+    if (pair === undefined || this.currentState !== 'Operational' || samePair(pair, this.currentPair)) return;
+    out.push({ type: 'selected', from: this.currentPair, to: pair, why });
+    this.currentPair = pair;
+    this.homing.returned(now);
+    this.stopSend();
+  }
+
+  protected standBy(pair: LocatorPair | undefined): void {
+    if (pair === undefined || !this.profile.pathTest) this.hotStandby = undefined;
+    else if (this.hotStandby === undefined || !samePair(pair, this.hotStandby.pair))
+      this.hotStandby = new HotStandby(pair, this.profile);
+  }
+
+  /** RFC 6316 §5: payload moves with the suspicion, the exploration goes on behind it. */
+  protected takeStandby(now: Instant, out: ReapEffect[]): void {
+    const { hotStandby: standby, incident } = this;
+    if (standby?.isReady(now) !== true || incident?.isSuspecting !== true || this.currentState !== 'Exploring') return;
+    if (this.exploration.isUsable(standby.pair)) this.select(standby.pair, incident.cause, now, out);
+  }
+
+  /** §4.3 does not know this: the pair was found by another context. The peer's payload may come from anywhere then. */
+  protected follow(pair: LocatorPair, now: Instant, out: ReapEffect[]): void {
+    if (!this.exploration.isUsable(pair)) return;
+    const why = this.incident?.cause ?? 'peer-exploring';
+    if (!samePair(pair, this.currentPair)) this.arrival = undefined;
+    this.select(pair, why, now, out);
+    this.stopSend();
+    if (this.currentState !== 'Operational') this.enter('Operational', now, out);
   }
 }

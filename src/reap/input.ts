@@ -23,13 +23,26 @@ export type ReapInput =
   | { readonly type: 'probe-received'; readonly pair: LocatorPair; readonly probe: Probe }
   | { readonly type: 'tick' }
   /** All usable pairs, best first (`rankPairs`). A pair on the list is no longer ruled out. */
-  | { readonly type: 'candidates'; readonly pairs: readonly LocatorPair[] }
+  | {
+      readonly type: 'candidates';
+      readonly pairs: readonly LocatorPair[];
+      /** Those of them that are left alone while there are others to try. */
+      readonly reserve?: readonly LocatorPair[];
+    }
   /** Known dead, without doubt. No pair: the current one. `address-lost` rules out its local, `peer-broken` its peer locator. */
   | { readonly type: 'pair-dead'; readonly cause: 'address-lost' | 'peer-broken'; readonly pair?: LocatorPair }
   /** §8: something hints at a failure of the current pair; it is tested, not believed. */
   | { readonly type: 'hint'; readonly cause: 'icmp' | 'send-error' | 'application' }
   /** This pair will go soon: find another one while it still works. */
-  | { readonly type: 'deprecate'; readonly pair: LocatorPair }
+  | {
+      readonly type: 'deprecate';
+      readonly pair: LocatorPair;
+      readonly cause?: 'address-deprecated' | 'application';
+    }
+  /** Payload is to go to this pair as soon as it is known to work. */
+  | { readonly type: 'move'; readonly pair: LocatorPair }
+  /** The pair to be kept ready for a failure of the current one; needs a profile with `pathTest`. */
+  | { readonly type: 'standby'; readonly pair: LocatorPair | undefined }
   /** The pair to go back to once it works again; needs a profile with `pathTest`. */
   | { readonly type: 'prefer'; readonly pair: LocatorPair | undefined }
   /** A round trip measured elsewhere, for instance in the handshake. */

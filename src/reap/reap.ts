@@ -15,6 +15,8 @@ export type { ReapOptions } from './endpoint.ts';
 
 /** Why payload goes back to the preferred pair. */
 export const RETURNED = 'preferred pair works again';
+/** Why payload goes where somebody wants it. */
+export const WANTED = 'somebody prefers it';
 
 /** RFC 5534: notices when payload to or from one peer stops arriving, and finds a locator pair that works. */
 export class Reap extends Explorer {
@@ -28,7 +30,8 @@ export class Reap extends Explorer {
   /** When `tick` is next due; `NEVER` when nothing is pending. Calling early is harmless. */
   get deadline(): Instant {
     if (this.#frozenAt !== undefined) return NEVER;
-    return Math.min(this.timers.deadline, this.keepalives.deadline, this.homing.deadline);
+    const tests = Math.min(this.homing.deadline, this.hotStandby?.deadline ?? NEVER);
+    return Math.min(this.timers.deadline, this.keepalives.deadline, tests);
   }
 
   get isSendTimerRunning(): boolean {
@@ -59,10 +62,13 @@ export class Reap extends Explorer {
     if (this.#isStopped) return out;
     switch (input.type) {
       case 'candidates':
-        this.#candidates(input.pairs, now, out);
+        this.#candidates(input.pairs, input.reserve, now, out);
         return out;
       case 'prefer':
         this.homing.prefer(input.pair);
+        return out;
+      case 'standby':
+        this.standBy(input.pair);
         return out;
       case 'rtt':
         this.trips.add(input.pair, input.ms);
@@ -81,6 +87,7 @@ export class Reap extends Explorer {
         this.timers.clear();
         this.keepalives.stop();
         this.homing.prefer(undefined);
+        this.hotStandby = undefined;
         return out;
       default:
         if (this.#frozenAt === undefined) this.#act(input, now, out);
@@ -105,7 +112,9 @@ export class Reap extends Explorer {
       case 'hint':
         return this.#hint(input.cause, now, out);
       case 'deprecate':
-        return this.#deprecate(input.pair, now, out);
+        return this.#deprecate(input.pair, input.cause ?? 'address-deprecated', now, out);
+      case 'move':
+        return this.#move(input.pair, now, out);
       case 'lag':
         return this.#lag(input.ms, now, out);
       case 'wait':
@@ -116,12 +125,12 @@ export class Reap extends Explorer {
         if (this.currentState !== 'Operational') this.round(now, out);
         return;
       case 'follow':
-        return this.#follow(input.pair, now, out);
+        return this.follow(input.pair, now, out);
       case 'vouched':
         if (this.currentState === 'Operational') this.stopSend();
         return;
       case 'return':
-        return this.#goHome(now, out);
+        return this.goTo(this.homing.pair, RETURNED, now, out);
       case 'test':
         return this.test(input.pair, 'standby', now, out);
       default:
@@ -158,7 +167,9 @@ export class Reap extends Explorer {
 
   #use(now: Instant): void {
     this.#usedAt = now;
-    if (this.currentState === 'Operational') this.homing.use(this.currentPair, now);
+    if (this.currentState !== 'Operational') return;
+    this.homing.use(this.currentPair, now);
+    this.hotStandby?.use(now);
   }
 
   /** While one end explores, payload that arrives all the same is vouched for at once: no second Keepalive Timer, one per interval. */
@@ -201,6 +212,7 @@ export class Reap extends Explorer {
       if (probe === undefined) continue; // §8: an unknown nonce proves nothing
       known.push(probe);
       this.incident?.confirm(probe, now);
+      this.hotStandby?.confirmed(probe.pair, probe.at);
       if (probe.reported) continue;
       probe.reported = true;
       const rttMs = now - probe.at;
@@ -208,6 +220,7 @@ export class Reap extends Explorer {
       out.push({ type: 'confirmed', pair: probe.pair, rttMs });
       if (probe.purpose === 'hint') this.timers.stop('hint');
       if (probe.purpose === 'return') this.#homed(probe, now, out);
+      if (probe.purpose === 'move') this.goTo(probe.pair, WANTED, now, out);
     }
     return known;
   }
@@ -243,26 +256,7 @@ export class Reap extends Explorer {
   #homed(probe: SentProbe, now: Instant, out: ReapEffect[]): void {
     const home = this.homing.pair;
     if (home === undefined || !samePair(home, probe.pair) || this.currentState !== 'Operational') return;
-    if (this.homing.answered(probe.at, now)) this.#goHome(now, out);
-  }
-
-  /** §4.3 does not know this: the pair was found by another context. The peer's payload may come from anywhere then. */
-  #follow(pair: LocatorPair, now: Instant, out: ReapEffect[]): void {
-    if (!this.exploration.isUsable(pair)) return;
-    const why = this.incident?.cause ?? 'peer-exploring';
-    if (!samePair(pair, this.currentPair)) this.arrival = undefined;
-    this.select(pair, why, now, out);
-    this.stopSend();
-    if (this.currentState !== 'Operational') this.enter('Operational', now, out);
-  }
-
-  #goHome(now: Instant, out: ReapEffect[]): void {
-    const home = this.homing.pair;
-    if (home === undefined || this.currentState !== 'Operational' || samePair(home, this.currentPair)) return;
-    out.push({ type: 'selected', from: this.currentPair, to: home, why: RETURNED });
-    this.currentPair = home;
-    this.homing.returned(now);
-    this.stopSend();
+    if (this.homing.answered(probe.at, now)) this.goTo(home, RETURNED, now, out);
   }
 
   /** The pair in use will go: whatever is heard on it does not end the exploration. */
@@ -270,8 +264,20 @@ export class Reap extends Explorer {
     return this.currentState === 'Exploring' && this.incident?.avoid !== undefined;
   }
 
-  #candidates(pairs: readonly LocatorPair[], now: Instant, out: ReapEffect[]): void {
-    const isHopeful = this.exploration.replace(pairs);
+  /** A peer without Path Tests is asked by an exploration that leaves the current pair out. */
+  #move(pair: LocatorPair, now: Instant, out: ReapEffect[]): void {
+    if (samePair(pair, this.currentPair) || this.currentState !== 'Operational') return;
+    if (this.profile.pathTest) this.test(pair, 'move', now, out);
+    else this.#deprecate(this.currentPair, 'application', now, out);
+  }
+
+  #candidates(
+    pairs: readonly LocatorPair[],
+    reserve: readonly LocatorPair[] | undefined,
+    now: Instant,
+    out: ReapEffect[],
+  ): void {
+    const isHopeful = this.exploration.replace(pairs, reserve);
     if (!isHopeful || this.currentState === 'Operational' || this.#frozenAt !== undefined) return;
     this.exploration.restart(); // a pair that was not there before: worth a fresh start
     this.round(now, out);
@@ -287,7 +293,8 @@ export class Reap extends Explorer {
     if (isInboundDead) this.arrival = undefined;
     const incident = this.incident;
     if (incident === undefined || !incident.isSuspecting) {
-      return this.suspect(cause, 'certain', now, out, isDead(this.currentPair) ? this.currentPair : arrival);
+      this.suspect(cause, 'certain', now, out, isDead(this.currentPair) ? this.currentPair : arrival);
+      return this.takeStandby(now, out);
     }
     incident.isCertain = true;
     this.timers.stop('hold', 'nudge');
@@ -315,12 +322,12 @@ export class Reap extends Explorer {
   }
 
   /** Make before break: the exploration leaves the pair out, payload stays on it until another one is confirmed. */
-  #deprecate(pair: LocatorPair, now: Instant, out: ReapEffect[]): void {
+  #deprecate(pair: LocatorPair, cause: Cause, now: Instant, out: ReapEffect[]): void {
     const incident = this.incident;
     if (incident?.isSuspecting === true) {
       incident.avoid = pair;
       this.unwanted = pair;
-    } else if (samePair(pair, this.currentPair)) this.suspect('address-deprecated', 'certain', now, out, pair, pair);
+    } else if (samePair(pair, this.currentPair)) this.suspect(cause, 'certain', now, out, pair, pair);
   }
 
   /** Silence during our own absence is not the peer's. */
@@ -342,6 +349,7 @@ export class Reap extends Explorer {
     this.timers.shift(frozen);
     this.keepalives.shift(frozen);
     this.homing.shift(frozen);
+    this.hotStandby?.shift(frozen);
     this.incident?.delay(frozen);
     this.sendSince += frozen;
   }
@@ -350,8 +358,17 @@ export class Reap extends Explorer {
     for (let name = this.timers.take(now); name !== undefined; name = this.timers.take(now))
       this.#expire(name, now, out);
     if (this.keepalives.tick(now)) this.sendKeepalive(out);
-    if (now < this.homing.deadline) return;
-    if (now - this.#usedAt > this.profile.returnAfterMs) return this.homing.rest(); // not in use: no tests
+    if (now >= Math.min(this.homing.deadline, this.hotStandby?.deadline ?? NEVER)) this.#testOthers(now, out);
+  }
+
+  #testOthers(now: Instant, out: ReapEffect[]): void {
+    if (now - this.#usedAt > this.profile.returnAfterMs) {
+      this.homing.rest(); // not in use: no tests
+      this.hotStandby?.rest();
+      return;
+    }
+    const standby = this.hotStandby;
+    if (standby?.tick(now) === true) this.test(standby.pair, 'hot', now, out);
     const home = this.homing.tick(now);
     if (home !== undefined && this.exploration.isUsable(home)) this.test(home, 'return', now, out);
   }
@@ -359,7 +376,8 @@ export class Reap extends Explorer {
   #expire(name: TimerName, now: Instant, out: ReapEffect[]): void {
     switch (name) {
       case 'send':
-        return this.react('Send Timer expires', this.currentPair, now, out);
+        this.react('Send Timer expires', this.currentPair, now, out);
+        return this.takeStandby(now, out);
       case 'early': // half of the Send Timeout went by: ask, so that one lost Keepalive is no suspicion
         this.testedAt = now;
         return this.test(this.currentPair, 'early', now, out);
@@ -373,7 +391,8 @@ export class Reap extends Explorer {
         if (this.timers.isRunning('hold')) this.nudge(now, out);
         return;
       case 'hint':
-        return this.suspect(this.#hintCause, 'suspecting', now, out);
+        this.suspect(this.#hintCause, 'suspecting', now, out);
+        return this.takeStandby(now, out);
     }
   }
 }

@@ -3,7 +3,7 @@ import type { LocatorPair } from '../locators/pair.ts';
 import type { Instant } from '../wire/time.ts';
 
 /** Why a probe went out: to explore, or as a Path Test. */
-export type Purpose = 'explore' | 'early' | 'hint' | 'return' | 'refresh' | 'standby';
+export type Purpose = 'explore' | 'early' | 'hint' | 'return' | 'refresh' | 'standby' | 'hot' | 'move';
 
 export interface SentProbe {
   readonly nonce: number;
