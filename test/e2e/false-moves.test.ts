@@ -22,8 +22,8 @@ import type { Load } from './support/sentinel.ts';
 const TRAFFIC = { rate: 5, seed: 11 };
 const WATCH_MS = 2_000;
 const TRIES = tries(1);
-/** With the number of the acceptance, loss lasts as long as the acceptance says. */
-const LOSS_MS = TRIES >= 20 ? 60_000 : 6_000;
+/** In a longer run, which may be split, loss lasts as long as the acceptance says. */
+const LOSS_MS = TRIES >= 5 ? 60_000 : 6_000;
 /** The end of the programs is part of every try: it must not look like a failure either. */
 const AFTERWARDS_MS = 300;
 const OSCILLATION_MS = 5_000;
