@@ -386,14 +386,8 @@ export class Host {
     for (const locator of context.peerLocators) this.doorkeeper.meet(locator.address);
     const other = this.contexts.confusedWith(context);
     if (other === undefined) return;
-    out.push({
-      type: 'event',
-      event: {
-        at: now,
-        event: 'warning',
-        message: `context with ${formatAddress(other.ulids.peer)} was lost by the peer`,
-      },
-    });
+    const message = `context with ${formatAddress(other.ulids.peer)} was lost by the peer`;
+    out.push({ type: 'event', event: { at: now, event: 'warning', message } });
     other.tell({ type: 'confused', restart: other.sentAt !== undefined }, now, out);
   }
 
