@@ -29,6 +29,8 @@ export { encodeShim6, parseShim6 } from './shim6/message-codec.ts';
 export type { KnownMessage, Shim6Message } from './shim6/messages.ts';
 export { Host } from './host/host.ts';
 export type { HostConfiguration } from './host/host.ts';
+export { ShimApi } from './host/shim-api.ts';
+export type { Wish } from './host/wish.ts';
 export type { HostEvent, PairText, Suspicion } from './host/events.ts';
 export type { ContextSnapshot, LocatorSnapshot, PathSnapshot } from './host/snapshot.ts';
 export { GOOD, HOLE, TwoHosts, longestGap } from './sim/two-hosts.ts';

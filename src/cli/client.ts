@@ -26,15 +26,15 @@ export async function ask<C extends Command>(
   throw new LociError('disconnected', 'locid hung up without an answer; look at its log');
 }
 
-/** Every event of the daemon, until it ends (which throws) or `signal` aborts (which does not). */
-export async function* watch(path: string, signal?: AbortSignal): AsyncGenerator<HostEvent, void> {
+/** Every event of the daemon, or those that concern one peer, until it ends (which throws) or `signal` aborts (which does not). */
+export async function* watch(path: string, peer?: string, signal?: AbortSignal): AsyncGenerator<HostEvent, void> {
   const socket = connect(path);
   const hangUp = (): void => {
     socket.destroy();
   };
   signal?.addEventListener('abort', hangUp);
   try {
-    socket.write(`${JSON.stringify({ id: 1, command: 'monitor' } satisfies Request)}\n`);
+    socket.write(`${JSON.stringify({ id: 1, command: 'monitor', peer } satisfies Request)}\n`);
     for await (const reply of replies<'monitor'>(socket, path)) {
       if ('error' in reply) throw new LociError(reply.error.code, reply.error.message);
       if ('event' in reply) yield reply.event;

@@ -1,6 +1,7 @@
+import { Argument } from 'commander';
 import type { Command } from 'commander';
 import type { PairText } from '../host/events.ts';
-import type { Results } from '../daemon/protocol.ts';
+import type { Results, TextWish } from '../daemon/protocol.ts';
 import { LociError } from '../node/error.ts';
 import { formatAddress, parseAddress } from '../wire/address.ts';
 import { ask, watch } from './client.ts';
@@ -33,12 +34,15 @@ export function registerOnline(program: Command, terminal: Terminal): void {
   program
     .command('monitor')
     .description('what happens, as it happens, until interrupted')
-    .action(async (_: unknown, command: Command) => {
+    .option('--peer <ulid>', 'only what concerns the contexts with this peer')
+    .action(async ({ peer }: { readonly peer?: string }, command: Command) => {
       const { socket, json } = command.optsWithGlobals<Globals>();
-      for await (const event of watch(socket, terminal.enough)) {
+      for await (const event of watch(socket, peer === undefined ? undefined : canonical(peer), terminal.enough)) {
         terminal.out(`${json === true ? JSON.stringify(event) : eventLine(event)}\n`);
       }
     });
+
+  registerWishes(program, terminal);
 
   program
     .command('close')
@@ -53,6 +57,51 @@ export function registerOnline(program: Command, terminal: Terminal): void {
         throw new LociError('unknown-context', `there is no context between ${ulids[0]} and ${ulids[1]}`);
       terminal.out(json === true ? `${JSON.stringify({ closed })}\n` : `closed ${String(closed)}\n`);
     });
+}
+
+/** RFC 6316 for the contexts with one peer. */
+function registerWishes(program: Command, terminal: Terminal): void {
+  const tell = async (command: Command, peer: string, wish: TextWish): Promise<void> => {
+    const { socket, json } = command.optsWithGlobals<Globals>();
+    const { contexts } = await ask(socket, { id: 1, command: 'wish', peer: canonical(peer), wish });
+    terminal.out(json === true ? `${JSON.stringify({ contexts })}\n` : `told ${String(contexts)} contexts\n`);
+  };
+  program
+    .command('prefer')
+    .description('send to a peer over one pair of locators, until it fails there')
+    .argument('<peer>', "the peer's ULID")
+    .argument('[own]', 'our locator')
+    .argument('[remote]', "the peer's locator")
+    .option('--none', 'no preference any more')
+    .action(
+      async (peer: string, own: string | undefined, remote: string | undefined, { none }: None, command: Command) => {
+        if ((none === true) === (own !== undefined) || (own === undefined) !== (remote === undefined))
+          throw new LociError('usage', 'prefer wants a pair of locators, or --none');
+        const pair: PairText | null =
+          own === undefined || remote === undefined ? null : [canonical(own), canonical(remote)];
+        await tell(command, peer, { type: 'prefer', pair });
+      },
+    );
+  program
+    .command('standby')
+    .description('keep a second pair ready for a failure (hot standby, RFC 6316 §6.3)')
+    .argument('<peer>', "the peer's ULID")
+    .addArgument(new Argument('<state>', 'whether').choices(['on', 'off']))
+    .action(async (peer: string, state: string, _: unknown, command: Command) => {
+      await tell(command, peer, { type: 'standby', isOn: state === 'on' });
+    });
+  program
+    .command('feedback')
+    .description('how the communication with a peer goes (RFC 6316 §8.3); bad: the pair in use is tested')
+    .argument('<peer>', "the peer's ULID")
+    .addArgument(new Argument('<verdict>', 'how').choices(['good', 'bad']))
+    .action(async (peer: string, verdict: string, _: unknown, command: Command) => {
+      await tell(command, peer, { type: 'feedback', isGood: verdict === 'good' });
+    });
+}
+
+interface None {
+  readonly none?: true;
 }
 
 type Views = {

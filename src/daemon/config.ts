@@ -16,6 +16,7 @@ export interface Config {
   readonly interception: InterceptionConfig;
   readonly policy: PolicyConfig;
   readonly detection: DetectionConfig;
+  readonly links: readonly LinkConfig[];
   readonly peers: readonly PeerConfig[];
   /** Besides the one of `keyFile`. */
   readonly identities: readonly IdentityConfig[];
@@ -69,6 +70,14 @@ export interface PolicyRule {
   readonly triggerPackets: number;
   readonly triggerBytes: number;
   readonly triggerSeconds: number;
+}
+
+/** What the locators on some interfaces are worth; the first table that names one counts. */
+export interface LinkConfig {
+  /** A trailing `*` stands for any rest. */
+  readonly interface: string;
+  readonly cost: number;
+  readonly backup: boolean;
 }
 
 /** Which peers are meant, whether they may open a context, and what they are told. */

@@ -119,10 +119,13 @@ export class ControlServer {
         return control.paths();
       case 'close':
         return { closed: control.close(request.ulids) };
+      case 'wish':
+        return { contexts: control.wish(request.peer, request.wish) };
       case 'monitor':
         if (client.unsubscribe !== undefined)
           throw new LociError('busy', 'this connection has an event stream already');
         client.unsubscribe = control.subscribe((event) => {
+          if (request.peer !== undefined && !('ulids' in event && event.ulids[1] === request.peer)) return;
           this.#send(client.socket, { id: request.id, event });
         });
         return {};

@@ -45,7 +45,15 @@ export interface Control {
   subscribe(listener: (event: HostEvent) => void): () => void;
   /** Drops the contexts between two ULIDs, or all of them; returns how many there were. */
   close(ulids: PairText | undefined): number;
+  /** What somebody wants of the contexts with a peer; returns how many there are. Throws when that cannot be had. */
+  wish(peer: string, wish: TextWish): number;
 }
+
+/** As `Wish`, RFC 6316. */
+export type TextWish =
+  | { readonly type: 'prefer'; readonly pair: PairText | null }
+  | { readonly type: 'standby'; readonly isOn: boolean }
+  | { readonly type: 'feedback'; readonly isGood: boolean };
 
 /** The result of each command. */
 export interface Results {
@@ -54,13 +62,18 @@ export interface Results {
   readonly locators: readonly LocatorSnapshot[];
   readonly paths: readonly PathSnapshot[];
   readonly close: { readonly closed: number };
+  readonly wish: { readonly contexts: number };
   readonly monitor: Readonly<Record<string, never>>;
 }
 
 export type Command = keyof Results;
 export type RequestId = number | string;
 export type Request = { readonly id: RequestId } & (
-  { readonly command: Exclude<Command, 'close'> } | { readonly command: 'close'; readonly ulids: PairText | undefined }
+  | { readonly command: Exclude<Command, 'close' | 'monitor' | 'wish'> }
+  | { readonly command: 'close'; readonly ulids: PairText | undefined }
+  | { readonly command: 'wish'; readonly peer: string; readonly wish: TextWish }
+  /** Only what concerns one peer, when it is named. */
+  | { readonly command: 'monitor'; readonly peer?: string | undefined }
 );
 
 export interface ReplyError {
@@ -81,8 +94,15 @@ const address = z.string().transform((text, context) => {
   return z.NEVER;
 });
 const id = z.union([z.number(), z.string().max(64)]);
+const wish = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('prefer'), pair: z.tuple([address, address]).nullable() }),
+  z.strictObject({ type: z.literal('standby'), isOn: z.boolean() }),
+  z.strictObject({ type: z.literal('feedback'), isGood: z.boolean() }),
+]);
 const request = z.discriminatedUnion('command', [
-  z.strictObject({ id, command: z.enum(['status', 'contexts', 'locators', 'paths', 'monitor']) }),
+  z.strictObject({ id, command: z.enum(['status', 'contexts', 'locators', 'paths']) }),
+  z.strictObject({ id, command: z.literal('monitor'), peer: address.optional() }),
+  z.strictObject({ id, command: z.literal('wish'), peer: address, wish }),
   z.strictObject({ id, command: z.literal('close'), ulids: z.tuple([address, address]).optional() }),
 ]);
 

@@ -5,7 +5,7 @@ import type { Signer } from '../crypto/ports.ts';
 import { Host } from '../host/host.ts';
 import type { HostConfiguration } from '../host/host.ts';
 import type { HostEvent } from '../host/events.ts';
-import type { HostLocator, HostSettings } from '../host/host-io.ts';
+import type { HostLocator } from '../host/host-io.ts';
 import { nodeCrypto } from '../node/crypto.ts';
 import { errorText, LociError, messageOf } from '../node/error.ts';
 import { Interception } from '../node/interception.ts';
@@ -38,7 +38,8 @@ import { PeerRules } from './peer-rules.ts';
 import { Policy } from './policy.ts';
 import type { Control } from './protocol.ts';
 import { KernelRouting, tunMtu } from './routing.ts';
-import { interfaceSelected } from './selection.ts';
+import { interfaceSelected, linkOf } from './selection.ts';
+import { settingsOf } from './settings.ts';
 import { Silence } from './silence.ts';
 import { DaemonView } from './view.ts';
 
@@ -93,6 +94,7 @@ function hurry(log: Log): void {
 
 class Daemon implements Running {
   readonly control: Control;
+  readonly #config: Config;
   readonly #log: Log;
   readonly #identities: readonly KeyedIdentity[];
   readonly #closers: (() => void)[];
@@ -116,6 +118,7 @@ class Daemon implements Running {
   #peers: PeerRules;
 
   constructor(config: Config, log: Log, identities: readonly KeyedIdentity[], closers: (() => void)[]) {
+    this.#config = config;
     this.#log = log;
     this.#identities = identities;
     this.#closers = closers;
@@ -323,6 +326,7 @@ class Daemon implements Running {
         state: locator.state,
         operational: locator.linkUp,
         interface: locator.interface,
+        ...linkOf(this.#config, locator.interface),
         parameters: identifier.parameters,
         method: key?.kind ?? 'cga',
         ...(own?.identity !== undefined && { identity: own.identity }),
@@ -384,16 +388,4 @@ function signersOf(identities: readonly KeyedIdentity[]): Pick<HostConfiguration
   }
   const first = identities.find(({ name }) => name === undefined)?.key;
   return { signer: first && signerOf(first), signers };
-}
-
-function settingsOf(config: Config): HostSettings {
-  const { returnAfterSeconds, probeBudget, sendTimeoutMs } = config.detection;
-  return {
-    profile: config.profile,
-    idleMs: config.policy.idleMinutes * 60_000,
-    returnAfterMs: returnAfterSeconds === 0 ? Number.POSITIVE_INFINITY : returnAfterSeconds * 1000,
-    probeBudget,
-    sendTimeoutMs,
-    deliverAllErrors: config.interception.deliverAllErrors,
-  };
 }

@@ -200,6 +200,23 @@ const file = z.strictObject({
     )
     .prefault({})
     .describe('How failures are found, and when traffic returns.'),
+  link: z
+    .array(
+      z.strictObject(
+        {
+          interface: interfacePattern.describe('Interface that is meant. A name may end in *.'),
+          cost: integer(0, 49).default(0).describe('What its use costs; traffic takes the cheapest pair that works.'),
+          backup: z
+            .boolean({ error: 'must be true or false' })
+            .default(false)
+            .describe('Idle, and not even tested, as long as another link works.'),
+        },
+        tableText,
+      ),
+      { error: 'must be written as [[link]]' },
+    )
+    .default([])
+    .describe('Which links are better than others; the first table that names an interface counts.'),
   peer: z
     .array(
       z
@@ -267,7 +284,7 @@ export type Issue = z.core.$ZodIssue;
 export function configOf(values: unknown): { readonly config: Config } | { readonly issues: readonly Issue[] } {
   const checked = file.safeParse(values);
   if (!checked.success) return { issues: checked.error.issues };
-  const { interfaces, tun, interception, policy, detection, peer, identity, ...top } = checked.data;
+  const { interfaces, tun, interception, policy, detection, link, peer, identity, ...top } = checked.data;
   return {
     config: {
       profile: top.profile,
@@ -310,6 +327,7 @@ export function configOf(values: unknown): { readonly config: Config } | { reado
         keyFile: key_file ?? `${top.state_directory}/key-${name}.json`,
         interfaces: on,
       })),
+      links: link,
       peers: peer.map((one) => ({ ...one, key: one.key?.toLowerCase() })),
       detection: {
         returnAfterSeconds: detection.return_after_seconds,

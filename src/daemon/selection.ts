@@ -25,6 +25,12 @@ export function interfaceSelected(config: Config, name: string): boolean {
   return !exclude.some(matches) && (include.length === 0 || include.some(matches));
 }
 
+/** What the configuration says of the locators on an interface. */
+export function linkOf({ links }: Config, name: string): { readonly cost?: number; readonly backup?: boolean } {
+  const link = links.find((one) => matchesInterface(one.interface, name));
+  return link === undefined ? {} : { cost: link.cost, backup: link.backup };
+}
+
 /** A name, or the beginning of one followed by `*`. */
 export function matchesInterface(pattern: string, name: string): boolean {
   return pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;

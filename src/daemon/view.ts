@@ -1,13 +1,17 @@
 import type { HostEvent, PairText } from '../host/events.ts';
+import type { Identity } from '../host/contexts.ts';
+import type { HostContext } from '../host/host-context.ts';
 import type { Host } from '../host/host.ts';
+import type { Wish } from '../host/wish.ts';
+import { LociError } from '../node/error.ts';
 import { showContexts, showLocators, showPaths } from '../host/show.ts';
 import type { ContextSnapshot, LocatorSnapshot, PathSnapshot } from '../host/snapshot.ts';
 import { samePair } from '../locators/pair.ts';
 import type { Shell } from '../node/shell.ts';
-import { parseAddress } from '../wire/address.ts';
+import { formatAddress, parseAddress, sameOctets } from '../wire/address.ts';
 import type { Instant } from '../wire/time.ts';
 import type { Profile } from './config.ts';
-import type { Control, StatusSnapshot } from './protocol.ts';
+import type { Control, StatusSnapshot, TextWish } from './protocol.ts';
 import { VERSION } from './version.ts';
 
 /** What the control socket shows of a host at work. */
@@ -83,4 +87,32 @@ export class DaemonView implements Control {
       this.#shell.input({ type: 'close', ulids: between, forkedInstanceId });
     return closed.length;
   }
+
+  wish(peerText: string, wish: TextWish): number {
+    const peer = parseAddress(peerText);
+    const between = [...this.#host.contexts].filter(
+      ({ ulids, isStanding }) => isStanding && peer !== undefined && sameOctets(ulids.peer, peer),
+    );
+    if (between.length === 0) throw new LociError('unknown-context', `there is no context with ${peerText}`);
+    for (const context of between)
+      this.#shell.input({ type: 'wish', ...identityOf(context), wish: wishOf(wish, context) });
+    return between.length;
+  }
+}
+
+function identityOf({ ulids, forkedInstanceId }: HostContext): Identity {
+  return { ulids, forkedInstanceId };
+}
+
+function wishOf(wish: TextWish, { pairs }: HostContext): Wish {
+  if (wish.type !== 'prefer') return wish;
+  if (wish.pair === null) return { type: 'prefer', pair: undefined };
+  const [local, remote] = wish.pair;
+  const pair = pairs.find((one) => formatAddress(one.local) === local && formatAddress(one.peer) === remote);
+  if (pair === undefined)
+    throw new LociError(
+      'unknown-locator',
+      `${local} and ${remote} are no pair of a context with this peer; see: loci paths`,
+    );
+  return { type: 'prefer', pair };
 }

@@ -5,6 +5,12 @@ import type { QuotedPacket } from '../shim6/quoted.ts';
 import type { HostContext } from './host-context.ts';
 import { NOWHERE } from './indexed.ts';
 
+/** What tells a context from all others, RFC 5533 §4.2. */
+export interface Identity {
+  readonly ulids: LocatorPair;
+  readonly forkedInstanceId: number;
+}
+
 /** Finds the context that a packet belongs to, RFC 5533 §12.4, without looking at the others. */
 export class Contexts {
   readonly #byUlids = new Map<string, HostContext>();

@@ -57,6 +57,8 @@ export type HostInput =
   | { readonly type: 'lag'; readonly ms: number }
   | { readonly type: 'tick' };
 
+export type Input<Type extends HostInput['type']> = Extract<HostInput, { readonly type: Type }>;
+
 export type HostEffect =
   /** A Shim6 control message; the IPv6 header is the shell's. */
   | { readonly type: 'transmit'; readonly source: Address; readonly destination: Address; readonly octets: Uint8Array }

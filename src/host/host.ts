@@ -16,12 +16,13 @@ import type { Address } from '../wire/address.ts';
 import { NEVER } from '../wire/time.ts';
 import type { Instant } from '../wire/time.ts';
 import { Contexts } from './contexts.ts';
+import type { Identity } from './contexts.ts';
 import { Deadlines } from './deadlines.ts';
 import { Agreements, detectionOf, sendTimeoutSecondsOf } from './detection.ts';
 import { Doorkeeper } from './doorkeeper.ts';
 import { FastPath } from './fast-path.ts';
 import { HostContext } from './host-context.ts';
-import type { HostEffect, HostInput, HostLocator, HostSettings } from './host-io.ts';
+import type { HostEffect, HostInput, HostLocator, HostSettings, Input } from './host-io.ts';
 import { IcmpErrors } from './icmp-errors.ts';
 import { NewSessions } from './new-sessions.ts';
 import { Paths } from './paths.ts';
@@ -37,11 +38,6 @@ import type { PeerPolicy } from './peer-policy.ts';
 
 /** While a context is in use its traffic is looked at about this often. */
 const POLLED_MS = 6;
-
-type OpenInput = Extract<HostInput, { readonly type: 'open' }>;
-
-/** What tells a context from all others, RFC 5533 §4.2. */
-type Identity = Pick<ContextMemory, 'ulids' | 'forkedInstanceId'>;
 
 export interface HostConfiguration {
   readonly crypto: Crypto;
@@ -255,7 +251,7 @@ export class Host {
     if (context.forkedInstanceId === 0) this.sessions.touched(context);
   }
 
-  #open({ ulids, forkedInstanceId = 0, pair }: OpenInput, now: Instant, out: HostEffect[]): void {
+  #open({ ulids, forkedInstanceId = 0, pair }: Input<'open'>, now: Instant, out: HostEffect[]): void {
     const exists = this.contexts.of(ulids, forkedInstanceId) !== undefined;
     if (exists || !this.#isIdentifier(ulids.local) || !isGlobalUnicast(ulids.peer)) return;
     if (this.#locators.filter((locator) => locator.parameters !== undefined).length < 2) return; // RFC 6629 §2

@@ -146,6 +146,31 @@ describe('loci with a running locid', () => {
     });
   });
 
+  it('tells what is wanted of the contexts with a peer', async () => {
+    expect(await json('prefer 2001:db8:b::1 2001:db8:c:0::1 2001:db8:d::1')).toEqual({ contexts: 1 });
+    expect(await json('prefer 2001:db8:b::1 --none')).toEqual({ contexts: 1 });
+    expect((await loci('standby 2001:db8:b::1 on')).out).toBe('told 1 contexts\n');
+    await json('feedback 2001:db8:b::1 bad');
+    expect(control.wishes).toEqual([
+      ['2001:db8:b::1', { type: 'prefer', pair: ['2001:db8:c::1', '2001:db8:d::1'] }],
+      ['2001:db8:b::1', { type: 'prefer', pair: null }],
+      ['2001:db8:b::1', { type: 'standby', isOn: true }],
+      ['2001:db8:b::1', { type: 'feedback', isGood: false }],
+    ]);
+  });
+
+  it.each([
+    'prefer ::1',
+    'prefer ::1 ::2',
+    'prefer ::1 ::2 ::3 --none',
+    'standby ::1 maybe',
+    'feedback ::1',
+    'prefer x --none',
+  ])('takes no half wish: %s', async (words) => {
+    expect((await loci(words)).status).toBe(2);
+    expect(control.wishes).toEqual([]);
+  });
+
   it('refuses to clean up under a living daemon', async () => {
     expect(await loci('cleanup')).toMatchObject({
       status: 2,

@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LociError } from '../../src/node/error.ts';
 import { lineOf, loadConfig, parseConfig } from '../../src/daemon/load.ts';
-import { configJsonSchema } from '../../src/daemon/schema.ts';
-import { interfaceSelected, peerFilter } from '../../src/daemon/selection.ts';
+import { configJsonSchema, configOf } from '../../src/daemon/schema.ts';
+import { interfaceSelected, linkOf, peerFilter } from '../../src/daemon/selection.ts';
 import { parseAddress } from '../../src/wire/address.ts';
 import type { Address } from '../../src/wire/address.ts';
 
@@ -168,6 +168,27 @@ describe('a mistake in the configuration', () => {
     expect(lineOf(text, ['policy', 'deny', '0'])).toBe(2);
     expect(lineOf(text, ['detection', 'send_timeout_ms', 'fast'])).toBe(4);
     expect(lineOf(text, ['tun'])).toBe(1);
+  });
+});
+
+describe('links', () => {
+  it('are worth what the first table that names them says', () => {
+    const parsed = configOf({
+      link: [
+        { interface: 'wwan0', backup: true },
+        { interface: 'w*', cost: 5 },
+      ],
+    });
+    if (!('config' in parsed)) throw new Error('refused');
+    expect(['wwan0', 'wlan0', 'eth0'].map((name) => linkOf(parsed.config, name))).toEqual([
+      { cost: 0, backup: true },
+      { cost: 5, backup: false },
+      {},
+    ]);
+  });
+
+  it.each([{ interface: 'eth0', cost: 50 }, { cost: 1 }, { interface: 'eth0', backup: 1 }])('refuses %j', (link) => {
+    expect(configOf({ link: [link] })).toHaveProperty('issues');
   });
 });
 

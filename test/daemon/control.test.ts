@@ -260,3 +260,51 @@ describe('lines', () => {
     );
   });
 });
+
+describe('what an application wants', () => {
+  it.each([
+    { type: 'prefer', pair: ['2001:db8:c::1', '2001:db8:d::1'] },
+    { type: 'prefer', pair: null },
+    { type: 'standby', isOn: true },
+    { type: 'feedback', isGood: false },
+  ])('reaches the daemon: %j', async (wish) => {
+    const control = await serving();
+    const request = { id: 1, command: 'wish', peer: '2001:DB8:b::1', wish };
+    expect(await ask([JSON.stringify(request)])).toEqual([{ id: 1, result: { contexts: 1 } }]);
+    expect(control.wishes).toEqual([['2001:db8:b::1', wish]]);
+  });
+
+  it.each([
+    {},
+    { type: 'prefer', pair: ['2001:db8:c::1'] },
+    { type: 'standby', isOn: 'yes' },
+    { type: 'feedback' },
+    { type: 'other' },
+  ])('is refused when it makes no sense: %j', async (wish) => {
+    const control = await serving();
+    const [answer] = await ask([JSON.stringify({ id: 1, command: 'wish', peer: '2001:db8:b::1', wish })]);
+    expect(answer).toMatchObject({ id: 1, error: { code: 'bad-request' } });
+    expect(control.wishes).toEqual([]);
+  });
+
+  it('S6-150 S6-167 hears of the paths of its own peer, and of nothing else', async () => {
+    const control = await serving();
+    const socket = client();
+    socket.write('{"id":1,"command":"monitor","peer":"2001:db8:b::1"}\n');
+    const told: unknown[] = [];
+    createInterface({ input: socket }).on('line', (line) => told.push(JSON.parse(line)));
+    await until(() => control.listeners.size === 1);
+    const ulids = ['2001:db8:a::1', '2001:db8:b::1'] as const;
+    const moved = {
+      event: 'selected',
+      from: ulids,
+      to: ['2001:db8:c::1', '2001:db8:d::1'],
+      why: 'send-timeout',
+    } as const;
+    control.emit({ at: 1, event: 'locator', address: '2001:db8:a::1', change: 'down' });
+    control.emit({ at: 2, ulids: ['2001:db8:a::1', '2001:db8:e::1'], ...moved });
+    control.emit({ at: 3, ulids, ...moved });
+    await until(() => told.length === 2);
+    expect(told[1]).toEqual({ id: 1, event: { at: 3, ulids, ...moved } });
+  });
+});

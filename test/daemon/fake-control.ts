@@ -1,6 +1,6 @@
 import type { HostEvent, PairText } from '../../src/host/events.ts';
 import type { ContextSnapshot, PathSnapshot } from '../../src/host/snapshot.ts';
-import type { Control } from '../../src/daemon/protocol.ts';
+import type { Control, TextWish } from '../../src/daemon/protocol.ts';
 
 const ULIDS: PairText = ['2001:db8:a::1', '2001:db8:b::1'];
 const PAIR: PairText = ['2001:db8:c::1', '2001:db8:d::1'];
@@ -34,6 +34,7 @@ export interface FakeControl extends Control {
   broken: boolean;
   contextCount: number;
   readonly closed: (PairText | undefined)[];
+  readonly wishes: [peer: string, wish: TextWish][];
   readonly listeners: Set<(event: HostEvent) => void>;
   emit(event: HostEvent): void;
 }
@@ -45,6 +46,7 @@ export function fakeControl(): FakeControl {
     broken: false,
     contextCount: 1,
     closed: [],
+    wishes: [],
     listeners,
     emit: (event) => {
       for (const listener of listeners) listener(event);
@@ -74,6 +76,10 @@ export function fakeControl(): FakeControl {
     subscribe: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    wish(peer, wish) {
+      this.wishes.push([peer, wish]);
+      return 1;
     },
     close(ulids) {
       this.closed.push(ulids);

@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import { ShimApi } from '../../src/host/shim-api.ts';
 import type { HostSettings } from '../../src/host/host-io.ts';
 import type { LocatorPair } from '../../src/locators/pair.ts';
 import { GOOD, HOLE, longestGap } from '../../src/sim/two-hosts.ts';
@@ -271,5 +272,28 @@ describe('RFC 6316 §8.3 feedback from an application', () => {
     };
     expect(silent(false)).toBeGreaterThan(0);
     expect(silent(true)).toBe(0);
+  });
+});
+
+describe('RFC 6316 by identifiers', () => {
+  it('shows a context and takes wishes; without one there is nothing', () => {
+    const hosts = twoHosts(1);
+    const api = new ShimApi(hosts.a.sim.host);
+    const ulids = hosts.ulids(hosts.a);
+    expect(api.isAssociated(ulids)).toBe(false);
+    expect(api.sending(ulids)).toBeUndefined();
+    expect(api.peerLocators(ulids)).toBeUndefined();
+    expect(api.feedback(ulids, false, 0)).toEqual([]);
+    hosts.traffic(hosts.a, 20);
+    hosts.establish();
+    hosts.run(3_000);
+    expect(api.isAssociated(ulids)).toBe(true);
+    expect(api.sending(ulids)).toEqual(ulids);
+    expect(api.receiving(ulids)).toEqual(ulids);
+    expect(api.localLocators(ulids)).toHaveLength(2);
+    expect(api.peerLocators(ulids)?.map(({ isProbed }) => isProbed)).toEqual([true, true]);
+    expect(api.pathExploration(ulids)?.name).toBe('fast');
+    const [test] = api.prefer(ulids, hosts.pair(hosts.a, 2), hosts.world.now);
+    expect(test).toMatchObject({ type: 'transmit', source: hosts.pair(hosts.a, 2).local });
   });
 });
