@@ -103,7 +103,7 @@ describe('a new TCP connection to a known peer', () => {
     failure.disarm();
     const { outcome, ms } = await connecting();
     expect(outcome).toBe('connected');
-    expect(ms).toBeLessThan(RETRANSMITTED_MS + SLACK_MS);
+    expect(ms).toBeLessThan(2 * RETRANSMITTED_MS + SLACK_MS); // the second one where a busy machine misses the first
     expect(ms).toBeGreaterThan(RETRANSMITTED_MS - SLACK_MS); // the path was dead indeed
     await repair('blackhole', stage.topology);
   }, 60_000);
