@@ -67,7 +67,6 @@ const STEADY_YOUNG_GENERATION = '--semi-space-growth-factor=1';
 /** Take over the machine's Shim6 traffic as `config` says. Throws a `LociError`, and leaves the machine as it was then. */
 export async function run(config: Config, log: Log): Promise<Running> {
   hurry(log);
-  setFlagsFromString(STEADY_YOUNG_GENERATION);
   const identities = await identitiesOf(config, log);
   const closers: (() => void)[] = [];
   try {
@@ -76,6 +75,7 @@ export async function run(config: Config, log: Log): Promise<Running> {
     if (server !== undefined) closers.push(() => void server.close());
     const daemon = new Daemon(config, log, identities, closers);
     if (server !== undefined) await daemon.measure(server);
+    setFlagsFromString(STEADY_YOUNG_GENERATION); // from now on: while starting, growth saves time
     return daemon;
   } catch (error) {
     for (const close of closers.reverse()) close();
