@@ -1,10 +1,9 @@
-import type { Crypto, Random, Signer } from '../crypto/ports.ts';
+import type { Crypto } from '../crypto/ports.ts';
 import type { LocatorPair } from '../locators/pair.ts';
 import { Context } from '../shim6/context.ts';
 import type { ContextMemory } from '../shim6/context-memory.ts';
 import type { OwnLocator } from '../shim6/context-io.ts';
 import type { I2, I2bis } from '../shim6/messages.ts';
-import { OwnLists } from '../shim6/own-lists.ts';
 import type { QuotedPacket } from '../shim6/quoted.ts';
 import type { ReceivedPacket } from '../shim6/received.ts';
 import { Responder } from '../shim6/responder.ts';
@@ -24,6 +23,8 @@ import { FastPath } from './fast-path.ts';
 import { HostContext } from './host-context.ts';
 import type { HostEffect, HostInput, HostLocator, HostSettings, Input } from './host-io.ts';
 import { IcmpErrors } from './icmp-errors.ts';
+import { Identities } from './identities.ts';
+import type { Keys } from './identities.ts';
 import { NewSessions } from './new-sessions.ts';
 import { Paths } from './paths.ts';
 import { PeerKeys } from './peer-keys.ts';
@@ -39,13 +40,8 @@ import type { PeerPolicy } from './peer-policy.ts';
 /** While a context is in use its traffic is looked at about this often. */
 const POLLED_MS = 6;
 
-export interface HostConfiguration {
+export interface HostConfiguration extends Keys {
   readonly crypto: Crypto;
-  readonly random: Random;
-  /** The key that our identifiers are the hashes of; an HBA set may have none. */
-  readonly signer: Signer | undefined;
-  /** Keys of further identities, by their names. */
-  readonly signers?: ReadonlyMap<string, Signer>;
   readonly settings: HostSettings;
   readonly policy?: PeerPolicy;
 }
@@ -64,8 +60,7 @@ export class Host {
   readonly #surroundings: Surroundings<HostContext>;
   readonly #responder: Responder;
   readonly #verifier: PeerVerifier;
-  /** By identity. */
-  readonly #lists = new Map<string | undefined, OwnLists>();
+  readonly #identities: Identities;
   readonly #deadlines = new Deadlines<HostContext>();
   readonly #sharing: Sharing;
   #agreements: Agreements;
@@ -84,6 +79,7 @@ export class Host {
   constructor(configuration: HostConfiguration, now: Instant) {
     const { crypto, random, settings } = configuration;
     this.#configuration = configuration;
+    this.#identities = new Identities(configuration);
     this.#responder = new Responder({ crypto, random, detectionMs: detectionOf(settings) });
     this.doorkeeper = new Doorkeeper(this.#responder, (reason) => this.#drop(reason));
     this.#verifier = new PeerVerifier(crypto);
@@ -110,6 +106,7 @@ export class Host {
         locators: () => this.#locators,
         paths: this.paths,
         context: (ulids) => this.contexts.of(ulids),
+        areOneIdentity: (a, b) => this.#identities.of(a) === this.#identities.of(b),
         open: (ulids, pair, at, out) => this.#openOver(ulids, pair, at, out),
         hold: (ulids, on) => {
           this.fastPath.hold(ulids, on);
@@ -169,6 +166,7 @@ export class Host {
     const out: HostEffect[] = [];
     const { ulids, forkedInstanceId, tag, parameters } = memory;
     if (this.contexts.of(ulids, forkedInstanceId) !== undefined || this.contexts.tagged(tag) !== undefined) return out;
+    this.#identities.adopt(ulids.local, parameters);
     this.#add(memory, tag, parameters, now).resume(memory, now, out);
     return out;
   }
@@ -306,7 +304,7 @@ export class Host {
       random,
       responder: this.#responder,
       verifier: this.#verifier,
-      lists: this.#listsOf(ulids.local),
+      lists: this.#identities.listsOf(ulids.local),
       parameters,
       locators: this.#ownLocators(ulids),
       detectionMs: detectionOf(settings),
@@ -334,6 +332,7 @@ export class Host {
   #setLocators(locators: readonly HostLocator[], now: Instant, out: HostEffect[]): void {
     const events = locatorEvents(this.#locators, locators, now);
     this.#locators = locators;
+    this.#identities.follow(locators);
     this.#own.clear();
     if (events.length === 0) return;
     for (const event of events) out.push({ type: 'event', event });
@@ -347,22 +346,11 @@ export class Host {
     for (const context of [...this.contexts]) context.announce(this.#ownLocators(context.ulids), now, out);
   }
 
-  /** The lists of the identity behind a ULID; of the first one when its address has gone. */
-  #listsOf(ulid: Address): OwnLists {
-    const identity = this.#locators.find(({ address }) => sameOctets(address, ulid))?.identity;
-    const known = this.#lists.get(identity);
-    if (known !== undefined) return known;
-    const { random, signer, signers } = this.#configuration;
-    const lists = new OwnLists(random, identity === undefined ? signer : (signers?.get(identity) ?? signer));
-    this.#lists.set(identity, lists);
-    return lists;
-  }
-
   #ownLocators(ulids: LocatorPair): readonly OwnLocator[] {
     const told = announced(this.#configuration.policy, ulids, this.#locators);
     const key = told.map(({ address }) => addressKey(address)).join() + addressKey(ulids.local);
     let own = this.#own.get(key);
-    if (own === undefined) this.#own.set(key, (own = ownLocators(told, ulids.local)));
+    if (own === undefined) this.#own.set(key, (own = ownLocators(told, ulids.local, this.#identities.of(ulids.local))));
     return own;
   }
 

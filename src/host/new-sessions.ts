@@ -3,6 +3,7 @@ import type { LocatorPair } from '../locators/pair.ts';
 import { TokenBucket } from '../shim6/rate-limit.ts';
 import type { PeerLocator } from '../shim6/context-io.ts';
 import { sameOctets } from '../wire/address.ts';
+import type { Address } from '../wire/address.ts';
 import { parseIpv6Header } from '../wire/ipv6.ts';
 import { NEVER } from '../wire/time.ts';
 import type { Instant } from '../wire/time.ts';
@@ -38,6 +39,8 @@ export interface SessionSurroundings {
   open(ulids: LocatorPair, pair: LocatorPair, now: Instant, out: HostEffect[]): boolean;
   /** Give packets between these to `held`, or no longer. */
   hold(ulids: LocatorPair, on: boolean): void;
+  /** Do both addresses of ours belong to the same identity? */
+  areOneIdentity(a: Address, b: Address): boolean;
   readonly paths: Paths;
 }
 
@@ -230,7 +233,11 @@ export class NewSessions {
     const peer = this.peers.of(ulids.peer);
     if (peer === undefined) return [];
     const usable = this.#ulidsWith(peer).filter(
-      (pair) => this.#isUsable(pair) && !samePair(pair, ulids) && !this.#dead.isDead(pair, now),
+      (pair) =>
+        this.#isUsable(pair) &&
+        this.#surroundings.areOneIdentity(pair.local, ulids.local) &&
+        !samePair(pair, ulids) &&
+        !this.#dead.isDead(pair, now),
     );
     const score = (pair: LocatorPair): number => (samePair(pair, peer.lastPair) ? 2 : this.#hasWorked(pair) ? 1 : 0);
     return usable.sort((a, b) => score(b) - score(a)).slice(0, MAX_PAIRS);

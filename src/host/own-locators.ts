@@ -12,12 +12,14 @@ export const BACKUP_PRIORITY = 50;
 
 /**
  * Ls(local) for a context, RFC 5533 §2.2: the identifier first, whatever became of it (then BROKEN), and every address
- * that is bound to our key. Tentative addresses are not locators yet (RFC 5534 §3.1).
+ * that is bound to the key of the same identity. Tentative addresses are not locators yet (RFC 5534 §3.1).
  */
-export function ownLocators(locators: readonly HostLocator[], ulid: Address): OwnLocator[] {
-  const usable = locators.filter((locator) => locator.parameters !== undefined && locator.state !== 'tentative');
+export function ownLocators(locators: readonly HostLocator[], ulid: Address, identity?: string): OwnLocator[] {
+  const usable = locators.filter(
+    (locator) => locator.parameters !== undefined && locator.state !== 'tentative' && locator.identity === identity,
+  );
   const own = usable.find((locator) => sameOctets(locator.address, ulid));
-  const rest = usable.filter((locator) => locator !== own && (own === undefined || locator.identity === own.identity));
+  const rest = usable.filter((locator) => locator !== own);
   const method = usable[0]?.method ?? 'cga'; // that of a set whose key may be none
   const first: OwnLocator =
     own === undefined ? { ...NOTHING_SPECIAL, method, address: ulid, broken: true } : ownLocator(own);
