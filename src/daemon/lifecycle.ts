@@ -47,6 +47,7 @@ export async function live(life: Life): Promise<number> {
     const signal = await Promise.race([ending.signal, ending.failure]);
     log.info({ signal }, 'ending');
     life.manager.stopping();
+    running.handOver();
     return (await closed(running, server, log)) ? 0 : 1;
   } catch (error) {
     if (running === undefined) {

@@ -53,6 +53,8 @@ const RESUME_WITHIN_MS = 10_000;
 export interface Running {
   readonly control: Control;
   reload(config: Config): void;
+  /** Leave to the next start what it needs to go on; before `close`, and not by a daemon that broke down. */
+  handOver(): void;
   close(): Promise<void>;
 }
 
@@ -126,8 +128,6 @@ class Daemon implements Running {
     this.#rules = config.policy.rules;
     this.#peers = new PeerRules(config.peers, config.policy);
     this.#handoverFile = join(config.stateDirectory, 'handover.json');
-    const handover = takeHandover(this.#handoverFile, log);
-    this.#remembered = handover.contexts;
     const route = this.#open(NetlinkSocket.open('route'));
     const monitor = this.#open(LocatorMonitor.open((name) => interfaceSelected(config, name), monotonic));
     this.#monitor = monitor;
@@ -153,6 +153,8 @@ class Daemon implements Running {
         onProblem,
       }),
     );
+    const handover = takeHandover(this.#handoverFile, log);
+    this.#remembered = handover.contexts;
     this.#own = this.#open(
       new OwnAddresses({
         route,
@@ -247,13 +249,12 @@ class Daemon implements Running {
   }
 
   close(): Promise<void> {
-    this.#handOver();
     for (const close of this.#closers.reverse()) close();
     return Promise.resolve();
   }
 
   /** A daemon that starts within a minute goes on with the contexts, without another duplicate address detection. */
-  #handOver(): void {
+  handOver(): void {
     const usable = this.#own.all.filter((own) => own.state === 'preferred' || own.state === 'deprecated');
     try {
       writeHandover(this.#handoverFile, {

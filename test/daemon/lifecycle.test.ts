@@ -43,6 +43,7 @@ function life(changes: Partial<Life> = {}): Life {
       return Promise.resolve({
         control: fakeControl(),
         reload: (next) => trace.push(`reload ${next.profile}`),
+        handOver: () => trace.push('hand over'),
         close: () => {
           trace.push('close');
           return Promise.resolve();
@@ -71,7 +72,7 @@ describe('the daemon', () => {
     expect(existsSync(config.controlSocket)).toBe(true);
     signals.emit(signal, signal);
     expect(await status).toBe(0);
-    expect(trace).toEqual(['run', 'close']);
+    expect(trace).toEqual(['run', 'hand over', 'close']);
     expect(existsSync(config.controlSocket)).toBe(false);
   });
 
@@ -83,7 +84,7 @@ describe('the daemon', () => {
       return run(...start);
     };
     expect(await live(life({ run: slow }))).toBe(0);
-    expect(trace).toEqual(['run', 'close']);
+    expect(trace).toEqual(['run', 'hand over', 'close']);
   });
 
   it('reads its configuration again at SIGHUP', async () => {
@@ -93,7 +94,7 @@ describe('the daemon', () => {
     expect(log.level).toBe('debug');
     signals.emit('SIGTERM', 'SIGTERM');
     await status;
-    expect(trace).toEqual(['run', 'reload rfc', 'close']);
+    expect(trace).toEqual(['run', 'reload rfc', 'hand over', 'close']);
   });
 
   it('keeps the old configuration when the new one has a mistake', async () => {
@@ -104,7 +105,7 @@ describe('the daemon', () => {
     signals.emit('SIGTERM', 'SIGTERM');
     expect(await status).toBe(0);
     expect(log.lines).toContain('error kept the old configuration');
-    expect(trace).toEqual(['run', 'close']);
+    expect(trace).toEqual(['run', 'hand over', 'close']);
   });
 
   it.each(['uncaughtException', 'unhandledRejection'])('closes, cleans up and fails at an %s', async (failure) => {
@@ -146,6 +147,7 @@ describe('the daemon', () => {
       Promise.resolve({
         control: fakeControl(),
         reload: () => undefined,
+        handOver: () => undefined,
         close: () => Promise.reject(new Error('stuck')),
       });
     const status = live(life({ run }));
