@@ -1,7 +1,8 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { Command, CommanderError } from 'commander';
+import { Command } from 'commander';
 import { z } from 'zod';
+import { readArguments } from '../src/cli/arguments.ts';
 import { LociError, messageOf } from '../src/node/error.ts';
 import { BUILT_IN } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -33,13 +34,7 @@ const Values = z.object({
 /** Reads the arguments. `undefined` when help was asked for, and printed. Throws a `LociError` for what cannot be done. */
 export function parseOptions(args: readonly string[]): InteropOptions | undefined {
   const command = interopCommand();
-  try {
-    command.parse([...args], { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return undefined;
-    throw new LociError('usage', `${error.message.replace(/^error: /, '')} (see --help)`);
-  }
+  if (!readArguments(command, args)) return undefined;
   const { endpoint, initiator, responder, scenario, logs, json } = Values.parse(command.opts());
   const endpoints = [...BUILT_IN];
   for (const text of endpoint) endpoints.push(foreign(text, endpoints));

@@ -2,6 +2,7 @@ import { addressKey } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
 import type { LocatorList } from './locator-list.ts';
 import type { PeerLocators } from './peer-locators.ts';
+import { recall } from './recent.ts';
 
 /** Remembered at most; what was not asked for longest is forgotten first, which costs memory only. */
 const MAX_FACTS = 2048;
@@ -13,25 +14,12 @@ export class SharedFacts {
 
   /** The first copy of these CGA parameters. */
   parameters(octets: Uint8Array): Uint8Array {
-    return remembered(this.#parameters, addressKey(octets), () => octets);
+    return recall(this.#parameters, addressKey(octets), MAX_FACTS, () => octets);
   }
 
   /** Ls(peer) after this list, made once. */
   locators(ulid: Address, { generation, locators }: LocatorList, make: () => PeerLocators): PeerLocators {
     const members = locators.map(({ address, method }) => addressKey(address) + String.fromCharCode(method));
-    return remembered(this.#locators, `${String(generation)} ${addressKey(ulid)}${members.join('')}`, make);
+    return recall(this.#locators, `${String(generation)} ${addressKey(ulid)}${members.join('')}`, MAX_FACTS, make);
   }
-}
-
-function remembered<Value>(memory: Map<string, Value>, key: string, make: () => Value): Value {
-  const value = memory.get(key) ?? make();
-  memory.delete(key);
-  memory.set(key, value); // last in the order of use
-  if (memory.size > MAX_FACTS) {
-    for (const oldest of memory.keys()) {
-      memory.delete(oldest);
-      break;
-    }
-  }
-  return value;
 }

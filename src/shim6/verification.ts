@@ -8,6 +8,7 @@ import type { Address } from '../wire/address.ts';
 import { Writer } from '../wire/writer.ts';
 import { METHOD_CGA, METHOD_HBA, locatorListLength, writeLocatorList } from './locator-list.ts';
 import type { LocatorList } from './locator-list.ts';
+import { recall } from './recent.ts';
 import { SharedFacts } from './shared-facts.ts';
 
 /** A locator list as the peer sent it, with what is to prove it. */
@@ -80,20 +81,10 @@ export class PeerVerifier {
   }
 
   #remembered<T>(memory: Map<string, T>, key: string, verdict: () => T): T {
-    let known = memory.get(key);
-    if (known === undefined) {
+    return recall(memory, key, MAX_REMEMBERED, () => {
       this.#made += 1;
-      known = verdict();
-    }
-    memory.delete(key);
-    memory.set(key, known); // last in the order of use
-    if (memory.size > MAX_REMEMBERED) {
-      for (const oldest of memory.keys()) {
-        memory.delete(oldest);
-        break;
-      }
-    }
-    return known;
+      return verdict();
+    });
   }
 
   #key(parts: readonly Uint8Array[]): string {

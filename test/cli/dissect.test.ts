@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { runLoci } from '../../src/cli/program.ts';
 import { captureOf, entriesOf } from '../dissect/captures.ts';
 import { STORY, STORY_PACKETS } from '../dissect/story.ts';
+import { said } from './run.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -25,22 +25,6 @@ function file(name: string, octets: Uint8Array): string {
   return path;
 }
 
-async function loci(...words: string[]): Promise<{ status: number; out: string; err: string }> {
-  let out = '';
-  let err = '';
-  const terminal = {
-    out: (text: string) => {
-      out += text;
-    },
-    err: (text: string) => {
-      err += text;
-    },
-    coloured: false,
-    enough: new AbortController().signal,
-  };
-  return { status: await runLoci(words, terminal), out, err };
-}
-
 /** The one document on stdout. */
 function documentOf(out: string): unknown {
   expect(out.match(/\n/g)).toHaveLength(1);
@@ -49,24 +33,24 @@ function documentOf(out: string): unknown {
 
 describe('loci dissect FILE --json', () => {
   it('prints one array with an entry for each message', async () => {
-    const { status, out, err } = await loci('dissect', file('story.pcapng', STORY), '--json');
+    const { status, out, err } = await said('dissect', file('story.pcapng', STORY), '--json');
     expect([status, err]).toEqual([0, '']);
     expect(documentOf(out)).toEqual(entriesOf(STORY));
   });
 
   it('prints one array however many messages there are', async () => {
     const many = captureOf(...Array.from({ length: 100 }, () => STORY_PACKETS).flat());
-    const { out } = await loci('--json', 'dissect', file('many.pcapng', many));
+    const { out } = await said('--json', 'dissect', file('many.pcapng', many));
     expect(documentOf(out)).toHaveLength(100 * STORY_PACKETS.length);
   });
 
   it('prints an empty array of a capture without Shim6', async () => {
-    const { status, out } = await loci('dissect', file('none.pcapng', captureOf()), '--json');
+    const { status, out } = await said('dissect', file('none.pcapng', captureOf()), '--json');
     expect([status, out]).toEqual([0, '[]\n']);
   });
 
   it('prints what a file holds that was cut off, then where it ends, and fails', async () => {
-    const { status, out, err } = await loci('dissect', file('cut.pcapng', STORY.subarray(0, -9)), '--json');
+    const { status, out, err } = await said('dissect', file('cut.pcapng', STORY.subarray(0, -9)), '--json');
     const whole = entriesOf(STORY);
     const at = z.array(z.unknown()).parse(documentOf(out));
     expect(at.slice(0, -1)).toEqual(whole.slice(0, -1));
@@ -80,16 +64,16 @@ describe('loci dissect FILE --json', () => {
     ['text', new TextEncoder().encode('not a capture')],
   ])('answers an error document for %s', async (name, octets) => {
     const path = file(name, octets);
-    const { status, out } = await loci('dissect', path, '--json');
+    const { status, out } = await said('dissect', path, '--json');
     expect(status).toBe(1);
     expect(documentOf(out)).toEqual({ error: { code: 'capture', message: expect.any(String), file: path } });
   });
 
   it('answers an error document when there is no file, and when none is named', async () => {
-    const absent = await loci('dissect', join(folder, 'absent'), '--json');
+    const absent = await said('dissect', join(folder, 'absent'), '--json');
     expect(absent.status).toBe(1);
     expect(documentOf(absent.out)).toMatchObject({ error: { code: 'ENOENT', file: join(folder, 'absent') } });
-    const unnamed = await loci('dissect', '--json');
+    const unnamed = await said('dissect', '--json');
     expect(unnamed.status).toBe(2);
     expect(documentOf(unnamed.out)).toMatchObject({ error: { code: 'usage' } });
   });
@@ -99,7 +83,7 @@ describe('loci dissect FILE', () => {
   it('prints a line for each message, and what is wrong with one', async () => {
     const [first = new Uint8Array(0)] = STORY_PACKETS;
     const spoilt = first.map((octet, i) => (i === 44 ? octet ^ 1 : octet));
-    const { status, out } = await loci('dissect', file('lines.pcapng', captureOf(first, spoilt, first.slice(0, 50))));
+    const { status, out } = await said('dissect', file('lines.pcapng', captureOf(first, spoilt, first.slice(0, 50))));
     expect(status).toBe(0);
     const line = '2001:db8:a:1::1 > 2001:db8:b:1::1 I1';
     const fields = 'initiatorContextTag 123456789abc, initiatorNonce 1';
@@ -112,17 +96,17 @@ describe('loci dissect FILE', () => {
   });
 
   it('shows options in short, the ULIDs of payload and the verdict on a signature', async () => {
-    const { out } = await loci('dissect', new URL('../vectors/linshim6-cga.pcap', import.meta.url).pathname);
+    const { out } = await said('dissect', new URL('../vectors/linshim6-cga.pcap', import.meta.url).pathname);
     expect(out).toMatch(
       / I2, .*\[responderValidator 20 octets; locatorList generation 1 locators 2; .*\], signature good$/m,
     );
-    const story = await loci('dissect', file('story.pcapng', STORY));
+    const story = await said('dissect', file('story.pcapng', STORY));
     expect(story.out).toMatch(/ Payload, .*, inner 2001:db8:a:1::1 > 2001:db8:b:1::1$/m);
     expect(Math.max(...story.out.split('\n').map((line) => line.length))).toBeLessThan(400);
   });
 
   it('says where a file ends that was cut off', async () => {
-    const { status, out } = await loci('dissect', file('cut.pcapng', STORY.subarray(0, -9)));
+    const { status, out } = await said('dissect', file('cut.pcapng', STORY.subarray(0, -9)));
     expect(out).toMatch(/\n13 the file ends here: truncated at octet \d+\n$/);
     expect(status).toBe(1);
   });
@@ -136,7 +120,7 @@ describe.skipIf(!TSHARK && process.env['CI'] === undefined)('tshark', () => {
     const { stdout } = spawnSync('tshark', args, { encoding: 'utf8' });
     const entries = z
       .array(z.looseObject({ frame: z.number(), checksum: z.string() }))
-      .parse(documentOf((await loci('dissect', path, '--json')).out));
+      .parse(documentOf((await said('dissect', path, '--json')).out));
     expect(stdout.split('\n').filter(Boolean)).toEqual(
       entries.map(({ frame, checksum }) => `${String(frame)}\t${checksum === 'good' ? '1' : ''}`),
     );

@@ -5,10 +5,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { privilegeCheck } from '../../src/cli/doctor-examination.ts';
 import { configCheck, doctorView } from '../../src/cli/doctor.ts';
-import { runLoci } from '../../src/cli/program.ts';
 import { ControlServer } from '../../src/daemon/control.ts';
 import { fakeControl } from '../daemon/fake-control.ts';
 import { recordingLog } from '../daemon/recording-log.ts';
+import { said } from './run.ts';
+import type { Said } from './run.ts';
 
 let directory: string;
 let socket: string;
@@ -42,21 +43,7 @@ const Report = z.strictObject({
   ),
 });
 
-async function doctor(...words: string[]): Promise<{ status: number; out: string; err: string }> {
-  let out = '';
-  let err = '';
-  const status = await runLoci(['--socket', socket, 'doctor', ...words], {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    coloured: false,
-    enough: new AbortController().signal,
-  });
-  return { status, out, err };
-}
+const doctor = (...words: string[]): Promise<Said> => said('--socket', socket, 'doctor', ...words);
 
 async function report(...words: string[]): Promise<z.infer<typeof Report>> {
   const { status, out } = await doctor('--json', ...words);

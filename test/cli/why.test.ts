@@ -2,11 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runLoci } from '../../src/cli/program.ts';
 import { whyView } from '../../src/cli/why-view.ts';
 import { ControlServer } from '../../src/daemon/control.ts';
 import { fakeControl } from '../daemon/fake-control.ts';
 import { recordingLog } from '../daemon/recording-log.ts';
+import { said } from './run.ts';
+import type { Said } from './run.ts';
 
 let directory: string;
 let socket: string;
@@ -24,21 +25,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-async function why(...words: string[]): Promise<{ status: number; out: string; err: string }> {
-  let out = '';
-  let err = '';
-  const status = await runLoci(['--socket', socket, 'why', ...words], {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    coloured: false,
-    enough: new AbortController().signal,
-  });
-  return { status, out, err };
-}
+const why = (...words: string[]): Promise<Said> => said('--socket', socket, 'why', ...words);
 
 async function report(...words: string[]): Promise<unknown> {
   const { status, out } = await why('--json', ...words);

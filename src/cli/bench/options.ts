@@ -1,6 +1,7 @@
-import { Argument, Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Argument, Command, InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 import { LociError } from '../../node/error.ts';
+import { readArguments } from '../arguments.ts';
 import { BENCHES, rowsOf } from './rows.ts';
 import type { BenchName } from './rows.ts';
 
@@ -35,13 +36,7 @@ const Values = z.object({
 /** Reads the arguments. `undefined` when help was asked for, and printed. Throws a `LociError` for what cannot be done. */
 export function parseOptions(args: readonly string[]): BenchOptions | undefined {
   const command = benchCommand();
-  try {
-    command.parse([...args], { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return undefined;
-    throw new LociError('usage', `${error.message.replace(/^error: /, '')} (see --help)`);
-  }
+  if (!readArguments(command, args)) return undefined;
   const [name] = command.args;
   const bench = z.enum(BENCHES).parse(name);
   const { peers, rounds = ROUNDS[bench], seconds, json } = Values.parse(command.opts());

@@ -1,6 +1,7 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
 import { LociError } from '../../node/error.ts';
+import { readArguments } from '../arguments.ts';
 import type { Profile } from './daemons.ts';
 import { FAILURES } from './failures.ts';
 import type { Cause, Failure } from './failures.ts';
@@ -42,13 +43,7 @@ const Values = z.object({
 /** Reads the arguments. `undefined` when help was asked for, and printed. Throws a `LociError` for what cannot be done. */
 export function parseOptions(args: readonly string[]): DemoOptions | undefined {
   const command = demoCommand();
-  try {
-    command.parse([...args], { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return undefined;
-    throw new LociError('usage', `${error.message.replace(/^error: /, '')} (see --help)`);
-  }
+  if (!readArguments(command, args)) return undefined;
   const { protocol, failure, withoutLoci, ...values } = Values.parse(command.opts());
   if (protocol === 'hip' || failure === 'mobility') {
     throw new LociError(
