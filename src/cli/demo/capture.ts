@@ -40,7 +40,7 @@ function look(row: number): void {
   const outgoing = column(CAPTURE.direction) === PACKET_OUTGOING;
   if (isPayload(frame)) counts[outgoing ? 'payloadOut' : 'payloadIn']++;
   else counts[outgoing ? 'controlOut' : 'controlIn']++;
-  if (output === undefined) return;
+  if (output === undefined || output.writableEnded) return;
   const time = BigInt(column(CAPTURE.seconds)) * 1_000_000_000n + BigInt(column(CAPTURE.nanoseconds));
   output.write(enhancedPacket(0, time, frame));
 }
@@ -58,7 +58,8 @@ onCommand((command) => {
   drain();
   if (fieldOf(command, 'finish') !== true || output === undefined) say('counted', counts);
   else
-    output.end(() => {
+    output.end((error?: Error | null) => {
+      if (error) throw error; // the file is not what it should be
       say('counted', counts);
     });
 });
