@@ -1,7 +1,7 @@
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha1 } from '@noble/hashes/legacy.js';
 import { sha256 } from '@noble/hashes/sha2.js';
-import { toHex } from '../wire/hex.ts';
+import { modularPower, toBigInt } from './big-integer.ts';
 import type { Crypto } from './ports.ts';
 import { modulusBits, parseRsaPublicKey } from './rsa-key.ts';
 
@@ -14,7 +14,8 @@ export const portableCrypto: Crypto = {
   verifyRsaSha1,
 };
 
-function equal(a: Uint8Array, b: Uint8Array): boolean {
+/** Takes the same time wherever the octets differ. */
+export function equal(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   let difference = 0;
   for (let i = 0; i < a.length; i++) difference |= (a[i] ?? 0) ^ (b[i] ?? 0);
@@ -50,18 +51,4 @@ function emsaPkcs1(octets: Uint8Array, length: number): Uint8Array | undefined {
   message.set(SHA1_DIGEST_INFO, length - tail);
   message.set(sha1(octets), length - SHA1_LENGTH);
   return message;
-}
-
-function toBigInt(octets: Uint8Array): bigint {
-  return octets.length === 0 ? 0n : BigInt(`0x${toHex(octets)}`);
-}
-
-function modularPower(base: bigint, exponent: bigint, modulus: bigint): bigint {
-  let result = 1n % modulus;
-  let square = base % modulus;
-  for (let rest = exponent; rest > 0n; rest >>= 1n) {
-    if ((rest & 1n) === 1n) result = (result * square) % modulus;
-    square = (square * square) % modulus;
-  }
-  return result;
 }

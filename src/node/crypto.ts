@@ -2,6 +2,9 @@ import crypto from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import type { Crypto, Signer } from '../crypto/ports.ts';
 import { parseRsaPublicKey } from '../crypto/rsa-key.ts';
+import { KeyCache } from './key-cache.ts';
+
+const keys = new KeyCache((publicKey) => parseRsaPublicKey(publicKey).ok);
 
 /** The `Crypto` port on the OpenSSL inside Node. */
 export const nodeCrypto: Crypto = {
@@ -10,7 +13,7 @@ export const nodeCrypto: Crypto = {
   hmacSha256: (key, octets) => octetsOf(crypto.createHmac('sha256', key).update(octets).digest()),
   equal: (a, b) => a.length === b.length && crypto.timingSafeEqual(a, b),
   verifyRsaSha1(publicKey, octets, signature) {
-    const key = imported(publicKey);
+    const key = keys.imported(publicKey);
     return key !== undefined && crypto.verify('RSA-SHA1', octets, key, signature);
   },
 };
@@ -47,36 +50,13 @@ export function rsaSigner(privateKey: string | KeyObject): Signer {
 }
 
 /** Node 20.12 brought the one-shot `hash`, which spares the hash object. */
-function digest(algorithm: string): (octets: Uint8Array) => Uint8Array {
+export function digest(algorithm: string): (octets: Uint8Array) => Uint8Array {
   return 'hash' in crypto
     ? (octets) => octetsOf(crypto.hash(algorithm, octets, 'buffer'))
     : (octets) => octetsOf(crypto.createHash(algorithm).update(octets).digest());
 }
 
-/** Imported public keys, most recently used last. A peer's key serves for all its messages; its import costs more than a hash. */
-const keys = new Map<string, KeyObject>();
-const MAX_KEYS = 256;
-
-function imported(publicKey: Uint8Array): KeyObject | undefined {
-  const name = Buffer.from(publicKey.buffer, publicKey.byteOffset, publicKey.length).toString('latin1');
-  const known = keys.get(name);
-  if (known !== undefined) {
-    keys.delete(name);
-    keys.set(name, known);
-    return known;
-  }
-  if (!parseRsaPublicKey(publicKey).ok) return undefined; // OpenSSL also takes other algorithms and sloppy DER
-  const key = crypto.createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' });
-  if (keys.size >= MAX_KEYS)
-    for (const oldest of keys.keys()) {
-      keys.delete(oldest);
-      break;
-    }
-  keys.set(name, key);
-  return key;
-}
-
 /** Ports speak `Uint8Array`; a `Buffer` would drag its pool and its other methods along. */
-function octetsOf(buffer: Buffer): Uint8Array {
+export function octetsOf(buffer: Buffer): Uint8Array {
   return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
 }
