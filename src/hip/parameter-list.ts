@@ -19,7 +19,8 @@ const REPEATABLE: ReadonlySet<ParameterName> = new Set<ParameterName>([
   'ECHO_REQUEST_UNSIGNED',
 ]);
 
-const TLV_HEADER_LENGTH = 4;
+/** Type and Length. */
+export const TLV_HEADER_LENGTH = 4;
 const LONGEST_CONTENTS = 0xffff;
 
 /** RFC 7401 §5.2.1: Type, Length, Contents, and Padding up to a multiple of 8. */

@@ -21,9 +21,11 @@ export const TCP = 6;
 export const UDP = 17;
 export const ROUTING = 43;
 export const FRAGMENT = 44;
+export const ESP = 50;
 export const ICMPV6 = 58;
 export const NO_NEXT_HEADER = 59;
 export const DESTINATION_OPTIONS = 60;
+export const HIP = 139;
 export const SHIM6 = 140;
 
 /** RFC 8200 §3. */
