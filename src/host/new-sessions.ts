@@ -61,7 +61,7 @@ interface Seen {
 export class NewSessions {
   readonly peers: RememberedPeers = new RememberedPeers((peer) => this.#dirty.add(peer));
   readonly #surroundings: SessionSurroundings;
-  readonly #dead = new DeadPaths<HostContext>();
+  readonly #dead: DeadPaths<HostContext>;
   readonly #attempts: Attempts;
   readonly #guards: Guards<RememberedPeer>;
   readonly #refusals: TokenBucket;
@@ -75,6 +75,7 @@ export class NewSessions {
 
   constructor(surroundings: SessionSurroundings, now: Instant) {
     this.#surroundings = surroundings;
+    this.#dead = new DeadPaths((pair) => surroundings.paths.get(pair)?.confirmedAt);
     this.#guards = new Guards((ulids, on) => {
       surroundings.hold(ulids, on);
     });

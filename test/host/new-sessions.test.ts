@@ -63,6 +63,22 @@ describe('a new session with a peer that is known from before', () => {
     expect(hosts.state(hosts.a)).toBe('ESTABLISHED');
   });
 
+  it.each(SEEDS)(
+    'begins at home when home had answered tests again before the old context was gone, seed %i',
+    (seed) => {
+      const hosts = moved(seed);
+      hosts.ways.way = () => GOOD;
+      hosts.traffic(hosts.a, 2, 3_000);
+      hosts.run(3_000);
+      expect(hosts.sending(hosts.a)?.[0]).toMatch(/^2001:db8:a2:/); // not yet trusted
+      hosts.a.sim.handle({ type: 'close', ulids: hosts.ulids(hosts.a) });
+      hosts.b.sim.handle({ type: 'close', ulids: hosts.ulids(hosts.b) });
+      hosts.run(100);
+      expect(send(hosts, hosts.ulids(hosts.a))).toBeLessThan(100);
+      expect(hosts.state(hosts.a)).toBeUndefined();
+    },
+  );
+
   it.each(SEEDS)('begins the same way between identifiers that never had a context, seed %i', (seed) => {
     const hosts = moved(seed);
     expect(send(hosts, crossed(hosts))).toBeLessThan(100);
