@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import { NO_WISHES } from '../host/wish.ts';
+import type { RememberedContext } from '../host/wish.ts';
 import { LociError, errorText } from '../node/error.ts';
-import type { ContextMemory } from '../shim6/context-memory.ts';
 import { contextTag, TAG_SPACE } from '../shim6/tag.ts';
 import { ADDRESS_LENGTH } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
@@ -13,7 +14,7 @@ import type { PrivateKind } from './private-file.ts';
 
 /** What a daemon that ends leaves for the one that starts next. */
 export interface Handover {
-  readonly contexts: readonly ContextMemory[];
+  readonly contexts: readonly RememberedContext[];
   /** Addresses of this host that had passed duplicate address detection. */
   readonly identifiers: readonly Address[];
 }
@@ -73,6 +74,7 @@ const file = z.object({
       pair,
       parameters: orNothing(octets),
       peer,
+      wishes: z.object({ preferred: orNothing(pair), standby: z.boolean() }).default(NO_WISHES),
       told: z.array(z.object({ list: orNothing(list), preferences: z.array(preference) })),
     }),
   ),

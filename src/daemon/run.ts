@@ -6,6 +6,7 @@ import { Host } from '../host/host.ts';
 import type { HostConfiguration } from '../host/host.ts';
 import type { HostEvent } from '../host/events.ts';
 import type { HostLocator } from '../host/host-io.ts';
+import type { RememberedContext } from '../host/wish.ts';
 import { nodeCrypto } from '../node/crypto.ts';
 import { errorText, LociError, messageOf } from '../node/error.ts';
 import { Interception } from '../node/interception.ts';
@@ -23,7 +24,6 @@ import { CONTROL_BUT_I1, I1_ONLY, PAYLOAD_ONLY } from '../node/packet-filter.ts'
 import { systemRandom } from '../node/random.ts';
 import { Shell } from '../node/shell.ts';
 import { TunDevice } from '../node/tun.ts';
-import type { ContextMemory } from '../shim6/context-memory.ts';
 import { prefixOf, sameOctets } from '../wire/address.ts';
 import { SHIM6 } from '../wire/ipv6.ts';
 import type { Instant } from '../wire/time.ts';
@@ -115,7 +115,7 @@ class Daemon implements Running {
   readonly #handoverFile: string;
   readonly #resumableUntil: Instant = monotonic() + RESUME_WITHIN_MS;
   /** Contexts of the last run that wait for their addresses. */
-  #remembered: readonly ContextMemory[];
+  #remembered: readonly RememberedContext[];
   #policy: Policy;
   #peers: PeerRules;
 

@@ -11,7 +11,7 @@ import type { Address } from '../wire/address.ts';
 import { NEVER } from '../wire/time.ts';
 import type { Instant } from '../wire/time.ts';
 import type { HostEffect, HostLocator, Profile } from './host-io.ts';
-import type { Wish } from './wish.ts';
+import type { Wish, Wishes } from './wish.ts';
 import type { KnownPeer } from './known-peer.ts';
 import { PairChoice } from './pair-choice.ts';
 import type { PeerPath } from './path-class.ts';
@@ -108,9 +108,15 @@ export class Detector implements Sharer {
     return this.#known.isPresent(locator);
   }
 
-  /** It was seen there by a former process. */
-  present(locator: Address): void {
-    this.#known.confirmed(locator);
+  get wishes(): Wishes {
+    return this.#choice.wishes;
+  }
+
+  /** A former process saw the peer on this pair, and was told these wishes. */
+  resume(pair: LocatorPair, wishes: Wishes, now: Instant, out: HostEffect[]): void {
+    this.#known.confirmed(pair.peer);
+    this.#choice.wishes = wishes;
+    this.offerCandidates(now, out);
   }
 
   /** The key of the peer, or what its locators are, is known now. */

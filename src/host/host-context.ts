@@ -3,7 +3,6 @@ import type { LocatorPair } from '../locators/pair.ts';
 import type { ReapEffect, ReapInput } from '../reap/input.ts';
 import type { ReapState } from '../reap/probe.ts';
 import type { Context } from '../shim6/context.ts';
-import type { ContextMemory } from '../shim6/context-memory.ts';
 import type { ContextEffect, ContextInput, OwnLocator, PeerFacts, PeerLocator } from '../shim6/context-io.ts';
 import { pairBack } from '../shim6/received.ts';
 import type { ContextTag } from '../shim6/tag.ts';
@@ -23,7 +22,7 @@ import { NOWHERE } from './indexed.ts';
 import type { Indexed } from './indexed.ts';
 import { restored } from './restored.ts';
 import type { Surroundings } from './surroundings.ts';
-import type { Wish } from './wish.ts';
+import type { RememberedContext, Wish } from './wish.ts';
 
 /** One context with its REAP machine and its flow: turns the effects of each into the inputs of the other. */
 export class HostContext implements Scheduled, Detected {
@@ -150,9 +149,7 @@ export class HostContext implements Scheduled, Detected {
     this.#heardAt = now;
     this.#surroundings.paths.heard(heardOn, now);
     const isNew = !samePair(heardOn, this.#incoming);
-    if (isNew) {
-      out.push(this.#event(now, { event: 'arrived', pair: pairText(heardOn) }));
-    }
+    if (isNew) out.push(this.#event(now, { event: 'arrived', pair: pairText(heardOn) }));
     if (!samePair(heardOn, this.ulids)) this.#divert(now, out); // strict reverse-path filters want both ways alike
     this.#detector?.heard(heardOn, 'payload-received', now, out);
     if (isNew) this.#incoming = heardOn;
@@ -183,10 +180,15 @@ export class HostContext implements Scheduled, Detected {
     if (samePair(pair, this.flow.pair)) this.flow.mtu = mtu;
   }
 
-  /** Go on with what another process remembered of this context. */
-  resume(memory: ContextMemory, now: Instant, out: HostEffect[]): void {
+  /** What another process could go on with. */
+  remember(): RememberedContext | undefined {
+    const memory = this.context.remember();
+    return memory && this.#detector && { ...memory, wishes: this.#detector.wishes };
+  }
+
+  resume(memory: RememberedContext, now: Instant, out: HostEffect[]): void {
     for (const effect of this.context.resume(memory, now)) this.#perform(effect, memory.pair, now, out);
-    this.#detector?.present(memory.pair.peer); // it was in use there
+    this.#detector?.resume(memory.pair, memory.wishes, now, out);
     this.#surroundings.touched(this);
   }
 

@@ -1,7 +1,6 @@
 import type { Crypto } from '../crypto/ports.ts';
 import type { LocatorPair } from '../locators/pair.ts';
 import { Context } from '../shim6/context.ts';
-import type { ContextMemory } from '../shim6/context-memory.ts';
 import type { OwnLocator } from '../shim6/context-io.ts';
 import type { I2, I2bis } from '../shim6/messages.ts';
 import type { QuotedPacket } from '../shim6/quoted.ts';
@@ -33,6 +32,7 @@ import { SharedAddresses } from './shared-addresses.ts';
 import type { Surroundings } from './surroundings.ts';
 import { Sharing } from './sharing.ts';
 import { Warnings } from './warnings.ts';
+import type { RememberedContext } from './wish.ts';
 import { locatorEvents, ownLocators } from './own-locators.ts';
 import { admitted, announced } from './peer-policy.ts';
 import type { PeerPolicy } from './peer-policy.ts';
@@ -157,12 +157,12 @@ export class Host {
   }
 
   /** The contexts that another process could go on with, see `resume`. */
-  remember(): ContextMemory[] {
-    return [...this.contexts].flatMap(({ context }) => context.remember() ?? []);
+  remember(): RememberedContext[] {
+    return [...this.contexts].flatMap((context) => context.remember() ?? []);
   }
 
   /** Goes on with a context of another process of this host, unless there is one for these ULIDs or with this tag by now. */
-  resume(memory: ContextMemory, now: Instant): HostEffect[] {
+  resume(memory: RememberedContext, now: Instant): HostEffect[] {
     const out: HostEffect[] = [];
     const { ulids, forkedInstanceId, tag, parameters } = memory;
     if (this.contexts.of(ulids, forkedInstanceId) !== undefined || this.contexts.tagged(tag) !== undefined) return out;

@@ -8,6 +8,7 @@ import { sameOctets } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
 import type { HostLocator } from './host-io.ts';
 import { BACKUP_PRIORITY } from './own-locators.ts';
+import type { Wishes } from './wish.ts';
 
 /** The context whose pairs are chosen from. */
 export interface Choosing {
@@ -33,6 +34,15 @@ export class PairChoice {
   constructor(owner: Choosing, locators: () => readonly HostLocator[]) {
     this.#owner = owner;
     this.#locators = locators;
+  }
+
+  get wishes(): Wishes {
+    return { preferred: this.pinned, standby: this.isHot };
+  }
+
+  set wishes({ preferred, standby }: Wishes) {
+    this.pinned = preferred;
+    this.isHot = standby;
   }
 
   /** RFC 5534 §4.2: what may be tried, best first. */

@@ -3,13 +3,13 @@ import { asideAt } from '../host/fast-path.ts';
 import type { Aside, OutboundAsides } from '../host/fast-path.ts';
 import type { HostEvent } from '../host/events.ts';
 import type { HostEffect, HostInput } from '../host/host-io.ts';
+import type { RememberedContext } from '../host/wish.ts';
 import { fragments } from '../host/fragments.ts';
 import { batch, ERROR, FIELDS, HEADROOM, LENGTH, OFFSET, SOCKET, SOURCE_AT } from '../host/ports.ts';
 import type { Batch, PacketReceiver, PacketSender, Tun } from '../host/ports.ts';
 import { random32 } from '../crypto/ports.ts';
 import { pairKey } from '../locators/pair.ts';
 import type { LocatorPair } from '../locators/pair.ts';
-import type { ContextMemory } from '../shim6/context-memory.ts';
 import { SHIM6 } from '../wire/ipv6.ts';
 import type { Address } from '../wire/address.ts';
 import { NEVER } from '../wire/time.ts';
@@ -130,7 +130,7 @@ export class Shell {
   }
 
   /** Go on with a context of the process before this one. */
-  resume(memory: ContextMemory): void {
+  resume(memory: RememberedContext): void {
     this.#perform(this.#host.resume(memory, this.#ports.now()));
     this.#arm();
   }

@@ -29,6 +29,8 @@ function complaining(): Log & { readonly complaints: string[] } {
 
 function handover(): Handover {
   const { hosts, destination } = establishedPair();
+  const preferred = hosts.pair(hosts.a, 2);
+  hosts.a.sim.handle({ type: 'wish', ulids: hosts.ulids(hosts.a), wish: { type: 'prefer', pair: preferred } });
   return { contexts: hosts.a.sim.host.remember(), identifiers: [destination] };
 }
 
@@ -41,11 +43,20 @@ function changed(change: (values: Record<string, unknown>) => void): void {
 }
 
 describe('what one daemon leaves for the next', () => {
+  it('is taken also from a daemon that knew nothing of wishes', () => {
+    changed(({ contexts }) => {
+      for (const context of contexts as Record<string, unknown>[]) delete context['wishes'];
+    });
+    const [taken] = takeHandover(file, complaining()).contexts;
+    expect(taken?.wishes).toEqual({ preferred: undefined, standby: false });
+  });
+
   it('is taken as it was left, once, from a file that nobody else can read', () => {
     const left = handover();
     writeHandover(file, left);
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(left.contexts).toHaveLength(1);
+    expect(left.contexts[0]?.wishes.preferred).toBeDefined();
     const log = complaining();
     expect(left).toMatchObject(takeHandover(file, log)); // the file leaves out what says nothing
     expect(log.complaints).toEqual([]);

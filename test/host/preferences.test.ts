@@ -153,6 +153,43 @@ describe('a preferred pair', () => {
     expect(longestGap(hosts.b.arrivals, from, hosts.world.now)).toBeLessThan(15);
   });
 
+  it.each(['fast', 'rfc'] as const)('may share a locator with the one in use (%s)', (profile) => {
+    const hosts = talking(1, { profile });
+    hosts.ways.special = () => GOOD; // providers that reach each other
+    const wanted = { local: hosts.pair(hosts.a, 2).local, peer: hosts.pair(hosts.a, 1).peer };
+    prefer(hosts, wanted);
+    hosts.run(1_000);
+    expect(pairOf(hosts, hosts.a)).toEqual(wanted);
+    expect(hosts.events(hosts.a, 'selected')).toHaveLength(1);
+  });
+
+  it('is what traffic stays away from where it does not work, also without Path Tests', () => {
+    const hosts = talking(1, { profile: 'rfc' });
+    const from = hosts.world.now;
+    hosts.ways.way = (provider) => (provider === 2 ? HOLE : GOOD);
+    prefer(hosts, hosts.pair(hosts.a, 2));
+    hosts.run(10_000);
+    expect(hosts.events(hosts.a, 'selected')).toEqual([]);
+    expect(hosts.a.sim.host.contexts.of(hosts.ulids(hosts.a))?.reap).toBe('Operational');
+    expect(longestGap(hosts.b.arrivals, from, hosts.world.now)).toBeLessThan(15);
+    hosts.ways.way = () => GOOD;
+    prefer(hosts, hosts.pair(hosts.a, 2));
+    hosts.run(1_000);
+    expect(pairOf(hosts, hosts.a)).toEqual(hosts.pair(hosts.a, 2));
+  });
+
+  it('is wanted also by the next daemon, as is a hot standby', () => {
+    const hosts = talking();
+    prefer(hosts, hosts.pair(hosts.a, 2));
+    hosts.a.sim.handle({ type: 'wish', ulids: hosts.ulids(hosts.a), wish: { type: 'standby', isOn: true } });
+    hosts.run(1_000);
+    hosts.a.sim.restart(400, true);
+    hosts.run(20_000);
+    expect(pairOf(hosts, hosts.a)).toEqual(hosts.pair(hosts.a, 2));
+    const [memory] = hosts.a.sim.host.remember();
+    expect(memory?.wishes).toEqual({ preferred: hosts.pair(hosts.a, 2), standby: true });
+  });
+
   it('is left alone while it does not work', () => {
     const hosts = talking();
     hosts.ways.way = (provider) => (provider === 2 ? HOLE : GOOD);
