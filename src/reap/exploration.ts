@@ -78,6 +78,12 @@ export class Exploration {
     return [...taken, ...this.#turn(others, this.#profile.burst - taken.length)];
   }
 
+  /** A round for one pair. */
+  only(pair: LocatorPair): LocatorPair[] {
+    this.#rounds++;
+    return this.isUsable(pair) ? [pair] : [];
+  }
+
   /** §4.3: the wait after the round that was just sent, before randomisation. */
   get wait(): number {
     const { initialProbeMs, initialProbes, maxProbeMs } = this.#profile;

@@ -60,6 +60,7 @@ export abstract class Explorer extends Endpoint {
     out: ReapEffect[],
     about: LocatorPair = this.currentPair,
     avoid?: LocatorPair,
+    wanted?: LocatorPair,
   ): void {
     const wasOperational = this.currentState === 'Operational';
     const provesSince = role === 'certain' ? now : (this.testedAt ?? now);
@@ -73,6 +74,7 @@ export abstract class Explorer extends Endpoint {
     this.probedOn = undefined;
     this.unwanted = avoid;
     incident.avoid = avoid;
+    incident.wanted = wanted;
     out.push({ type: 'suspect', cause, pair: about });
     if (this.currentState !== 'Exploring') this.enter('Exploring', now, out);
     this.round(now, out);
@@ -87,15 +89,20 @@ export abstract class Explorer extends Endpoint {
   protected round(now: Instant, out: ReapEffect[]): void {
     if (this.isWaiting) return this.armProbe(now);
     const incident = this.incident;
-    if (incident?.avoid !== undefined && this.exploration.rounds >= 2 * this.profile.initialProbes) {
-      incident.avoid = undefined; // nothing else works: better a pair that will go than none
+    const { initialProbes } = this.profile;
+    const patience = incident?.wanted === undefined ? 2 * initialProbes : initialProbes;
+    if (incident?.avoid !== undefined && this.exploration.rounds >= patience) {
+      incident.avoid = undefined; // nothing else works: better a pair that will go, or that nobody wants, than none
+      incident.wanted = undefined;
       this.unwanted = undefined;
     }
     const first = [this.currentPair];
     if (this.profile.burst > 1 && this.currentState === 'InboundOk' && this.probedOn !== undefined) {
       if (!samePair(this.probedOn, this.currentPair)) first.unshift(this.probedOn);
     }
-    for (const pair of this.exploration.next(first, incident?.avoid)) this.probe(pair, this.currentState, now, out);
+    const { avoid, wanted } = incident ?? {};
+    const pairs = wanted === undefined ? this.exploration.next(first, avoid) : this.exploration.only(wanted);
+    for (const pair of pairs) this.probe(pair, this.currentState, now, out);
     this.armProbe(now);
   }
 

@@ -14,6 +14,8 @@ export class Incident {
   isCertain: boolean;
   /** Not to be chosen although it works, RFC 5534 §4.2 does not know this: its address will go. */
   avoid: LocatorPair | undefined;
+  /** The one to be found instead of it; things stay as they are where it does not work. */
+  wanted: LocatorPair | undefined;
   /** Probes sent before this prove nothing about the suspected pair. */
   readonly #provesSince: Instant;
   readonly #confirmed = new Map<string, LocatorPair>();

@@ -264,11 +264,11 @@ export class Reap extends Explorer {
     return this.currentState === 'Exploring' && this.incident?.avoid !== undefined;
   }
 
-  /** A peer without Path Tests is asked by an exploration that leaves the current pair out. */
+  /** A peer without Path Tests is asked by an exploration of this pair alone. */
   #move(pair: LocatorPair, now: Instant, out: ReapEffect[]): void {
     if (samePair(pair, this.currentPair) || this.currentState !== 'Operational') return;
     if (this.profile.pathTest) this.test(pair, 'move', now, out);
-    else this.#deprecate(this.currentPair, 'application', now, out);
+    else this.suspect('application', 'certain', now, out, this.currentPair, this.currentPair, pair);
   }
 
   #candidates(
