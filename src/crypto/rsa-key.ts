@@ -26,8 +26,14 @@ const RSA_ENCRYPTION = new Uint8Array([
  * Bounds that keep a verification below 2 ms whoever chose the key. A Shim6 message has no room for longer moduli
  * (RFC 5533 §5.1: 1280 octets), and longer exponents than these are not in use.
  */
-const MAX_MODULUS_LENGTH = 1024;
+export const MAX_MODULUS_LENGTH = 1024;
 const MAX_EXPONENT_LENGTH = 4;
+
+/** Odd, not 1, and short. */
+export function isUsableExponent(exponent: Uint8Array): boolean {
+  const odd = ((exponent.at(-1) ?? 0) & 1) === 1;
+  return odd && exponent.length <= MAX_EXPONENT_LENGTH && !(exponent.length === 1 && exponent[0] === 1);
+}
 
 /** Strict: anything but definite, minimal DER of exactly this shape is refused. */
 export function parseRsaPublicKey(bytes: Uint8Array): Parsed<RsaPublicKey> {
@@ -45,10 +51,7 @@ export function parseRsaPublicKey(bytes: Uint8Array): Parsed<RsaPublicKey> {
   if (modulus.length > MAX_MODULUS_LENGTH) r.reject('bad-value', modulusAt);
   const exponentAt = r.at;
   const exponent = derUnsigned(r);
-  const odd = ((exponent.at(-1) ?? 0) & 1) === 1;
-  if (!odd || exponent.length > MAX_EXPONENT_LENGTH || (exponent.length === 1 && exponent[0] === 1)) {
-    r.reject('bad-value', exponentAt);
-  }
+  if (!isUsableExponent(exponent)) r.reject('bad-value', exponentAt);
   const parsed = r.finish({ modulus, exponent });
   // Every length inside must agree with its container: the canonical encoding is the only one accepted.
   if (parsed.ok && encodeRsaPublicKey(parsed.value).some((octet, i) => octet !== bytes[i])) {
