@@ -1,3 +1,5 @@
+import type { DhGroup } from '../crypto/ports.ts';
+import type { SuiteId } from '../esp/suites.ts';
 import type { ContextSnapshot } from '../host/snapshot.ts';
 
 export type Profile = ContextSnapshot['profile'];
@@ -20,6 +22,24 @@ export interface Config {
   readonly peers: readonly PeerConfig[];
   /** Besides the one of `keyFile`. */
   readonly identities: readonly IdentityConfig[];
+  readonly hip: HipConfig;
+}
+
+/** The Host Identity Protocol. */
+export interface HipConfig {
+  readonly enabled: boolean;
+  readonly keyFile: string;
+  readonly hostsFile: string;
+  readonly profile: Profile;
+  /** Best first. */
+  readonly espSuites: readonly SuiteId[];
+  readonly dhGroups: readonly DhGroup[];
+  /** Puzzles of a greater K are refused. */
+  readonly puzzleLimit: number;
+  readonly usesUdp: boolean;
+  readonly keylog: string | undefined;
+  /** HITs of peers that authenticate 32-bit sequence numbers, as text (RFC 5952). */
+  readonly peersWithShortNumbers: readonly string[];
 }
 
 /** A further identity of this host, with addresses of its own. */

@@ -1,22 +1,12 @@
 import { IPv6CidrRange } from 'ip-num';
 import { z } from 'zod';
 import type { Config } from './config.ts';
+import { hipConfigOf, hipTable } from './hip-schema.ts';
+import { integer, list, path, tableText, text } from './schema-values.ts';
 
 /** Rules and routing tables that the locators of a host may take, from `locator_preference` and `locator_table` upwards. */
 const LOCATOR_TABLES = 64;
 
-function integer(from: number, to: number): z.ZodInt {
-  const error = `must be an integer from ${String(from)} to ${String(to)}`;
-  return z.int({ error }).min(from, { error }).max(to, { error });
-}
-
-function text(pattern: RegExp, error: string): z.ZodString {
-  return z.string({ error }).regex(pattern, { error });
-}
-
-const tableText = { error: 'must be a table' };
-const list = 'must be a list';
-const path = text(/^\/[^\0]+$/, 'must be an absolute path');
 const socketPath = text(/^\/[^\0]{1,106}$/, 'must be an absolute path of at most 107 octets'); // sun_path of unix(7)
 const interfaceName = text(/^[^\s/*]{1,15}$/, 'must be an interface name of 1 to 15 characters'); // IFNAMSIZ
 const interfacePattern = text(/^[^\s/*]{0,15}\*?$/, 'must be an interface name, or the beginning of one followed by *');
@@ -276,6 +266,7 @@ const file = z.strictObject({
     })
     .default([])
     .describe('Further identities of this host; programs use one by binding to its address.'),
+  hip: hipTable,
 });
 
 export type Issue = z.core.$ZodIssue;
@@ -284,7 +275,7 @@ export type Issue = z.core.$ZodIssue;
 export function configOf(values: unknown): { readonly config: Config } | { readonly issues: readonly Issue[] } {
   const checked = file.safeParse(values);
   if (!checked.success) return { issues: checked.error.issues };
-  const { interfaces, tun, interception, policy, detection, link, peer, identity, ...top } = checked.data;
+  const { interfaces, tun, interception, policy, detection, link, peer, identity, hip, ...top } = checked.data;
   return {
     config: {
       profile: top.profile,
@@ -334,6 +325,7 @@ export function configOf(values: unknown): { readonly config: Config } | { reado
         probeBudget: detection.probe_budget,
         sendTimeoutMs: present(detection.send_timeout_ms),
       },
+      hip: hipConfigOf(hip, top.profile, top.state_directory),
     },
   };
 }

@@ -219,3 +219,44 @@ describe('the published JSON Schema', () => {
     expect(JSON.parse(readFileSync('docs/locid.schema.json', 'utf8'))).toEqual(configJsonSchema());
   });
 });
+
+describe('the table [hip]', () => {
+  it('is off unless it is asked for', () => {
+    expect(parseConfig('', 'a').hip).toEqual({
+      enabled: false,
+      keyFile: '/var/lib/loci/hip-key.pem',
+      hostsFile: '/etc/loci/hip-hosts',
+      profile: 'fast',
+      espSuites: [13, 11, 8, 9],
+      dhGroups: [7, 8, 9, 4, 3],
+      puzzleLimit: 22,
+      usesUdp: true,
+      keylog: undefined,
+      peersWithShortNumbers: [],
+    });
+  });
+
+  it('takes the profile and the state directory of the file where it has none of its own', () => {
+    const text = 'profile = "rfc"\nstate_directory = "/srv/loci"\n[hip]\nenabled = true\n';
+    expect(parseConfig(text, 'a').hip).toMatchObject({ profile: 'rfc', keyFile: '/srv/loci/hip-key.pem' });
+    expect(parseConfig(`${text}profile = "balanced"`, 'a').hip.profile).toBe('balanced');
+  });
+
+  it('names peers that authenticate 32-bit numbers by HIT', () => {
+    const text =
+      '[[hip.peer]]\nhit = "2001:22:0:0::1"\nshort_sequence_numbers = true\n[[hip.peer]]\nhit = "2001:22::2"';
+    expect(parseConfig(text, 'a').hip.peersWithShortNumbers).toEqual(['2001:22::1']);
+  });
+
+  it.each([
+    ['[hip]\nesp_suites = [13, 2]', 'hip.esp_suites[1] must be a suite of RFC 7402 §5.1.2: 1 or 7 to 15'],
+    ['[hip]\nesp_suites = []', 'hip.esp_suites must name at least one suite'],
+    ['[hip]\nesp_suites = [8, 9, 10, 11, 12, 13, 1]', 'hip.esp_suites must name at most six suites'],
+    ['[hip]\ndh_groups = [5]', 'hip.dh_groups[0] must be 3, 4, 7, 8, 9 or 10'],
+    ['[hip]\npuzzle_limit = 40', 'hip.puzzle_limit must be an integer from 0 to 32'],
+    ['[hip]\nkeylog = "keys"', 'hip.keylog must be an absolute path'],
+    ['[[hip.peer]]\nhit = "2001:db8::1"', 'hip.peer[0].hit must be a HIT: an address in 2001:20::/28 of a known suite'],
+  ])('refuses %j', (text, message) => {
+    expect(mistake(text).message).toBe(message);
+  });
+});
