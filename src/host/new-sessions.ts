@@ -1,6 +1,6 @@
 import { pairKey, samePair } from '../locators/pair.ts';
 import type { LocatorPair } from '../locators/pair.ts';
-import { TokenBucket } from '../shim6/rate-limit.ts';
+import { TokenBucket } from '../locators/token-bucket.ts';
 import type { PeerLocator } from '../shim6/context-io.ts';
 import { sameOctets } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';

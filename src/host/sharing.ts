@@ -1,7 +1,7 @@
 import type { LocatorPair } from '../locators/pair.ts';
 import type { ReapProfile } from '../reap/profile.ts';
 import { RoundTrips } from '../reap/round-trips.ts';
-import { TokenBucket } from '../shim6/rate-limit.ts';
+import { TokenBucket } from '../locators/token-bucket.ts';
 import { addressKey } from '../wire/address.ts';
 import { NEVER } from '../wire/time.ts';
 import type { Instant } from '../wire/time.ts';

@@ -1,7 +1,7 @@
 import { samePair } from '../locators/pair.ts';
 import type { LocatorPair } from '../locators/pair.ts';
 import type { Probe } from '../reap/probe.ts';
-import { TokenBucket } from '../shim6/rate-limit.ts';
+import { TokenBucket } from '../locators/token-bucket.ts';
 import { formatAddress } from '../wire/address.ts';
 import type { Instant } from '../wire/time.ts';
 import type { HostEffect } from './host-io.ts';

@@ -16,7 +16,7 @@ import type { OwnLists } from './own-lists.ts';
 import { OwnSide } from './own-side.ts';
 import { destinations, findLocator } from './peer.ts';
 import type { Peer } from './peer.ts';
-import { TokenBucket } from './rate-limit.ts';
+import { TokenBucket } from '../locators/token-bucket.ts';
 import type { ReceivedPacket } from './received.ts';
 import type { Responder } from './responder.ts';
 import type { ContextTag } from './tag.ts';

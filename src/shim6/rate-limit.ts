@@ -1,35 +1,9 @@
+import { PrefixBuckets } from '../locators/prefix-buckets.ts';
+import { TokenBucket } from '../locators/token-bucket.ts';
+import type { Rate } from '../locators/token-bucket.ts';
 import type { Address } from '../wire/address.ts';
 import type { Instant } from '../wire/time.ts';
 import { Acquaintances } from './acquaintances.ts';
-import { PrefixBuckets } from './prefix-buckets.ts';
-import type { Rate } from './prefix-buckets.ts';
-
-/** A token bucket: full at first, one token per answer. */
-export class TokenBucket {
-  readonly #rate: Rate;
-  #tokens: number;
-  #filledAt: Instant;
-
-  constructor(rate: Rate, now: Instant) {
-    this.#rate = rate;
-    this.#tokens = rate.burst;
-    this.#filledAt = now;
-  }
-
-  /** Is there a token? Nothing is taken. */
-  has(now: Instant): boolean {
-    const gained = (Math.max(0, now - this.#filledAt) / 1000) * this.#rate.perSecond;
-    this.#tokens = Math.min(this.#rate.burst, this.#tokens + gained);
-    this.#filledAt = Math.max(now, this.#filledAt);
-    return this.#tokens >= 1;
-  }
-
-  take(now: Instant): boolean {
-    if (!this.has(now)) return false;
-    this.#tokens -= 1;
-    return true;
-  }
-}
 
 /** Answers that are given without a context and therefore limited. */
 export type Limited = 'R1' | 'R1bis' | 'Error';

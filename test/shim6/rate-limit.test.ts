@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Acquaintances } from '../../src/shim6/acquaintances.ts';
-import { PrefixBuckets } from '../../src/shim6/prefix-buckets.ts';
+import { PrefixBuckets } from '../../src/locators/prefix-buckets.ts';
 import { RateLimits } from '../../src/shim6/rate-limit.ts';
 import { ip } from './spec-vectors.ts';
 

@@ -1,10 +1,6 @@
 import type { Address } from '../wire/address.ts';
 import type { Instant } from '../wire/time.ts';
-
-export interface Rate {
-  readonly perSecond: number;
-  readonly burst: number;
-}
+import type { Rate } from './token-bucket.ts';
 
 /** Places for a prefix: of these, the one unused for longest is taken. */
 const WAYS = 4;
