@@ -11,7 +11,7 @@ interface ContentsCodec<P> {
   write(w: Writer, parameter: P): void;
 }
 
-/** RFC 7401 §5.2.8, RFC 7402 §5.1.2, RFC 9028 §5.4: no more entries than this are sent. */
+/** RFC 7401 §5.2.8, RFC 7402 §5.1.2, RFC 5770 §5.4: no more entries than this are sent, and the first of more count. */
 const MAX_PROPOSALS = 6;
 
 /** RFC 7401 §5.2.4, §5.2.5: what stands before I. */
@@ -65,6 +65,10 @@ function u16List(r: Reader): number[] {
 
 function writeU16List(w: Writer, values: readonly number[]): void {
   for (const value of values) w.u16(value);
+}
+
+function proposed(r: Reader): number[] {
+  return u16List(r).slice(0, MAX_PROPOSALS);
 }
 
 function proposals(values: readonly number[]): readonly number[] {
@@ -170,7 +174,7 @@ const CODECS: { readonly [Name in ParameterName]: ContentsCodec<KnownParameters[
     },
   },
   HIP_CIPHER: {
-    read: (r) => ({ type: 'HIP_CIPHER', ciphers: u16List(r).slice(0, MAX_PROPOSALS) }),
+    read: (r) => ({ type: 'HIP_CIPHER', ciphers: proposed(r) }),
     length: ({ ciphers }) => 2 * ciphers.length,
     write: (w, { ciphers }) => {
       writeU16List(w, proposals(ciphers));
@@ -179,7 +183,7 @@ const CODECS: { readonly [Name in ParameterName]: ContentsCodec<KnownParameters[
   NAT_TRAVERSAL_MODE: {
     read: (r) => {
       r.u16(); // reserved
-      return { type: 'NAT_TRAVERSAL_MODE', modes: u16List(r) };
+      return { type: 'NAT_TRAVERSAL_MODE', modes: proposed(r) };
     },
     length: ({ modes }) => 2 + 2 * modes.length,
     write: (w, { modes }) => {
@@ -276,7 +280,7 @@ const CODECS: { readonly [Name in ParameterName]: ContentsCodec<KnownParameters[
   ESP_TRANSFORM: {
     read: (r) => {
       r.u16(); // reserved
-      return { type: 'ESP_TRANSFORM', suites: u16List(r) };
+      return { type: 'ESP_TRANSFORM', suites: proposed(r) };
     },
     length: ({ suites }) => 2 + 2 * suites.length,
     write: (w, { suites }) => {

@@ -101,7 +101,7 @@ export interface HipCipher {
   readonly ciphers: readonly number[];
 }
 
-/** RFC 9028 §5.4, in order of preference. */
+/** RFC 9028 §5.4, in order of preference: six at most, as with ciphers. */
 export interface NatTraversalMode {
   readonly type: 'NAT_TRAVERSAL_MODE';
   readonly modes: readonly number[];
@@ -177,7 +177,7 @@ export interface TransportFormatList {
   readonly formats: readonly number[];
 }
 
-/** RFC 7402 §5.1.2: suites in order of preference. */
+/** RFC 7402 §5.1.2: suites in order of preference, six at most, as with ciphers. */
 export interface EspTransform {
   readonly type: 'ESP_TRANSFORM';
   readonly suites: readonly number[];

@@ -1,5 +1,6 @@
 import { cgaTargets } from './targets/cga.ts';
 import { daemonTargets } from './targets/daemon.ts';
+import { hipTargets } from './targets/hip.ts';
 import { hostTargets } from './targets/host.ts';
 import { nodeTargets } from './targets/node.ts';
 import { shim6Targets } from './targets/shim6.ts';
@@ -29,6 +30,7 @@ export const targets: Readonly<Record<string, Target>> = {
   ...wireTargets,
   ...cgaTargets,
   ...shim6Targets,
+  ...hipTargets,
   ...daemonTargets,
   ...nodeTargets,
   ...hostTargets,

@@ -1,0 +1,106 @@
+import { encodeHip, parseHip } from '../../../src/hip/packet-codec.ts';
+import { mac2Range, macRange, signedRange, signedRange2 } from '../../../src/hip/packet-ranges.ts';
+import { PACKET_TYPES } from '../../../src/hip/packet.ts';
+import { PARAMETER_TYPES } from '../../../src/hip/parameter.ts';
+import type { HipParameter } from '../../../src/hip/parameter.ts';
+import { encodeParameters, parseDecrypted, parseParameters } from '../../../src/hip/parameter-list.ts';
+import { sameOctets } from '../../../src/wire/address.ts';
+import { hipPacketsOf } from '../../hip/wire-capture.ts';
+import { HOST_ID_P384 } from '../../hip/wire-examples.ts';
+import type { Target } from '../targets.ts';
+
+const exchange = hipPacketsOf('cutehip-rfcpatched-rsa.pcap').map(({ octets }) => octets);
+const eight = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
+const address = new Uint8Array(16).fill(1);
+
+/** One parameter of each type. */
+const each: readonly HipParameter[] = [
+  { type: 'ESP_INFO', keymatIndex: 96, oldSpi: 0, newSpi: 256 },
+  { type: 'R1_COUNTER', reserved: 0, generation: 1n },
+  {
+    type: 'LOCATOR_SET',
+    locators: [
+      { trafficType: 0, isPreferred: true, lifetimeSeconds: 1, locator: { locatorType: 0, address } },
+      { trafficType: 1, isPreferred: false, lifetimeSeconds: 1, locator: { locatorType: 1, spi: 256, address } },
+      {
+        trafficType: 2,
+        isPreferred: false,
+        lifetimeSeconds: 1,
+        locator: { locatorType: 'unsupported', number: 2, octets: eight },
+      },
+    ],
+  },
+  { type: 'PUZZLE', k: 1, lifetime: 32, opaque: 0, i: eight },
+  { type: 'SOLUTION', k: 1, opaque: 0, i: eight, j: eight },
+  { type: 'SEQ', updateId: 1 },
+  { type: 'ACK', peerUpdateIds: [1, 2] },
+  { type: 'DH_GROUP_LIST', groups: [7, 8] },
+  { type: 'DIFFIE_HELLMAN', group: 7, publicValue: eight },
+  { type: 'HIP_CIPHER', ciphers: [2, 4] },
+  { type: 'NAT_TRAVERSAL_MODE', modes: [1] },
+  { type: 'ENCRYPTED', ivAndCiphertext: eight },
+  { type: 'HOST_ID', algorithm: 7, hostIdentity: eight, domainIdentifierType: 1, domainIdentifier: eight },
+  { type: 'HIT_SUITE_LIST', suites: [1, 2] },
+  { type: 'CERT', group: 1, count: 1, id: 1, certificateType: 1, certificate: eight },
+  { type: 'NOTIFICATION', notifyType: 1, notificationData: eight },
+  { type: 'ECHO_REQUEST_SIGNED', opaque: eight },
+  { type: 'ECHO_RESPONSE_SIGNED', opaque: eight },
+  { type: 'TRANSPORT_FORMAT_LIST', formats: [4095] },
+  { type: 'ESP_TRANSFORM', suites: [8, 13] },
+  { type: 'HIP_MAC', mac: eight },
+  { type: 'HIP_MAC_2', mac: eight },
+  { type: 'HIP_SIGNATURE_2', algorithm: 7, signature: eight },
+  { type: 'HIP_SIGNATURE', algorithm: 7, signature: eight },
+  { type: 'ECHO_RESPONSE_UNSIGNED', opaque: eight },
+  { type: 'ECHO_REQUEST_UNSIGNED', opaque: eight },
+  { type: 'UNKNOWN', number: 40_001, contents: eight },
+];
+
+const notify = encodeHip({
+  type: 'NOTIFY',
+  isAnonymous: false,
+  senderHit: address,
+  receiverHit: address,
+  parameters: [{ type: 'NOTIFICATION', notifyType: 16_385, notificationData: new Uint8Array(0) }],
+});
+
+/** Padding and reserved fields become zeros when written, so octets written twice are compared. */
+function writesAlike(once: Uint8Array, twice: Uint8Array): void {
+  if (!sameOctets(once, twice)) throw new Error('does not read what it wrote');
+}
+
+export const hipTargets: Readonly<Record<string, Target>> = {
+  'HIP packet': {
+    run: (bytes) => {
+      for (const range of [macRange, signedRange, signedRange2]) range(bytes);
+      mac2Range(bytes, HOST_ID_P384);
+      const parsed = parseHip(bytes);
+      if (!parsed.ok) return false;
+      const written = encodeHip(parsed.value);
+      const again = parseHip(written);
+      writesAlike(written, again.ok ? encodeHip(again.value) : new Uint8Array(0));
+      return parsed.value.type;
+    },
+    corpus: [...exchange, notify],
+    repair: (bytes) => {
+      if (bytes.length > 40) bytes[1] = Math.floor(bytes.length / 8) - 1;
+    },
+    reaches: Object.keys(PACKET_TYPES),
+  },
+  'HIP parameters': {
+    run: (bytes) => {
+      const parsed = parseParameters(bytes, 0);
+      if (!parsed.ok) return false;
+      const written = encodeParameters(parsed.value);
+      const again = parseParameters(written, 0);
+      writesAlike(written, again.ok ? encodeParameters(again.value) : new Uint8Array(0));
+      return parsed.value[0]?.type ?? true;
+    },
+    corpus: [...each.map((parameter) => encodeParameters([parameter])), encodeParameters(each)],
+    reaches: [...Object.keys(PARAMETER_TYPES), 'UNKNOWN'],
+  },
+  'HIP decrypted parameters': {
+    run: (bytes) => parseDecrypted(bytes).ok,
+    corpus: [HOST_ID_P384, Uint8Array.from([...HOST_ID_P384, ...new Uint8Array(16).fill(16)])],
+  },
+};
