@@ -22,6 +22,8 @@ export interface HipSettings {
   readonly hitSuites: readonly HitSuite[];
   /** Whether a peer is welcome (RFC 7401 §7). */
   readonly accepts: (peer: Address) => boolean;
+  /** Whether an own HIT is not to be remembered by peers (§5.1.2). */
+  readonly isAnonymous: (own: Address) => boolean;
   /** Harder puzzles are refused. */
   readonly maxPuzzleK: number;
   /** I1s per second up to which K is 0 (§7); above it K grows by one with each doubling. */
@@ -70,6 +72,7 @@ export const HIP_DEFAULTS: Omit<HipSettings, 'espSuites'> = {
   hipCiphers: [2, 4],
   hitSuites: [2, 1, 3],
   accepts: () => true,
+  isAnonymous: () => false,
   maxPuzzleK: 20,
   calmI1sPerSecond: 200,
   loadedK: [6, 14],

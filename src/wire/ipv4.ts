@@ -59,3 +59,8 @@ export function ipv4Mapped(octets: Uint8Array): Address {
   address.set(octets.subarray(0, 4), 12);
   return address;
 }
+
+/** Whether an address stands for an IPv4 one, RFC 4291 §2.5.5.2. */
+export function isIpv4Mapped(address: Address): boolean {
+  return address[10] === 0xff && address[11] === 0xff && address.subarray(0, 10).every((octet) => octet === 0);
+}
