@@ -14,7 +14,7 @@ const MAX_PAIRS = 16_384;
 const FEW_PACKETS = 4;
 
 interface Seen {
-  readonly since: Instant;
+  since: Instant;
   packets: number;
 }
 
@@ -50,6 +50,7 @@ export class Policy {
     const key = pairKey(ulids) + String(rule ?? '');
     const seen = this.#seen.get(key) ?? { since: now, packets: 0 };
     const isSilent = packets === seen.packets; // the kernel remembers flows for a while after their last packet
+    if (packets < seen.packets) seen.since = now; // it had forgotten them: this is another flow
     seen.packets = packets;
     this.#remember(key, seen);
     if (isSilent) return false;

@@ -32,6 +32,14 @@ function policyOf(policy: object): Policy {
   return new Policy(checked.config.policy);
 }
 
+it('a flow that the kernel has forgotten in between is another one: its age counts anew', () => {
+  const one = policyOf({ trigger_packets: 50, trigger_seconds: 10 });
+  expect(one.isDue(ULIDS, 4, 0)).toBe(false);
+  expect(one.isDue(ULIDS, 1, 100_000)).toBe(false);
+  expect(one.isDue(ULIDS, 4, 100_200)).toBe(false);
+  expect(one.isDue(ULIDS, 5, 110_000)).toBe(true);
+});
+
 it('a flow is due by octets where they count', () => {
   const byOctets = policyOf({ trigger_packets: 1_000, trigger_seconds: 0, trigger_bytes: 100_000 });
   expect(byOctets.isDue(ULIDS, 90, 0, { bytes: 99_999 })).toBe(false);
