@@ -64,8 +64,3 @@ export function ipv4Mapped(octets: Uint8Array): Address {
 export function isIpv4Mapped(address: Address): boolean {
   return address[10] === 0xff && address[11] === 0xff && address.subarray(0, 10).every((octet) => octet === 0);
 }
-
-/** Whether an address stands for an IPv4 one. */
-export function isIpv4Mapped(address: Address): boolean {
-  return address.subarray(0, 10).every((octet) => octet === 0) && address[10] === 0xff && address[11] === 0xff;
-}
