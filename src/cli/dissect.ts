@@ -2,26 +2,35 @@ import type { Command } from 'commander';
 import { readFileSync } from 'node:fs';
 import { dissect } from '../dissect/capture.ts';
 import type { Entry } from '../dissect/entry.ts';
+import { NO_KEYS } from '../dissect/key-log.ts';
 import { entryText } from '../dissect/text.ts';
 import { nodeCrypto } from '../node/crypto.ts';
 import { LociError, messageOf, systemCode } from '../node/error.ts';
+import { nodeHipCrypto } from '../node/hip-crypto.ts';
 import { parseCapture } from '../wire/pcapng.ts';
 import type { Capture } from '../wire/pcapng.ts';
+import { readKeyLog } from './key-log.ts';
 import type { Globals } from './online.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Entries are told in pieces: a capture can hold more of them than one string can. */
 const PIECE = 256;
 
+interface Options {
+  readonly keys?: string;
+}
+
 /** `loci dissect`: the messages in a capture file, read and verified. */
 export function registerDissect(program: Command, terminal: Terminal): void {
   program
     .command('dissect')
-    .description('the Shim6 messages in a capture (pcap or pcapng), decoded and verified')
+    .description('the Shim6, HIP and ESP messages in a capture (pcap or pcapng), decoded and verified')
     .argument('<file>', 'the capture')
-    .action((file: string, _: unknown, command: Command) => {
+    .option('--keys <file>', 'keys of HIP and ESP, as locid logs them: one JSON object a line')
+    .action((file: string, { keys }: Options, command: Command) => {
       const capture = read(file);
-      const entries = dissect(capture, nodeCrypto);
+      const log = keys === undefined ? NO_KEYS : readKeyLog(keys);
+      const entries = dissect(capture, { crypto: nodeCrypto, hipCrypto: nodeHipCrypto, keys: log });
       if (command.optsWithGlobals<Globals>().json === true) tellJson(entries, terminal);
       else for (const entry of entries) terminal.out(`${entryText(entry)}\n`);
       if (capture.damage === undefined) return;

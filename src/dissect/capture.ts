@@ -1,10 +1,12 @@
-import type { Crypto } from '../crypto/ports.ts';
+import type { Crypto, HipCrypto } from '../crypto/ports.ts';
 import type { Shim6Message } from '../shim6/messages.ts';
 import { formatAddress } from '../wire/address.ts';
 import { SHIM6 } from '../wire/ipv6.ts';
 import { networkPacket } from '../wire/link-layer.ts';
 import type { Capture } from '../wire/pcapng.ts';
 import type { DissectedMessage, Entry, Flaw, Inner } from './entry.ts';
+import { HipSeen } from './hip-message.ts';
+import type { KeyLog } from './key-log.ts';
 import { ContextsSeen } from './shim6-contexts.ts';
 import type { Signing } from './shim6-contexts.ts';
 import { dissectShim6 } from './shim6-header.ts';
@@ -12,19 +14,28 @@ import type { Shim6Header } from './shim6-header.ts';
 import { addressesOf, upperHeader } from './upper-header.ts';
 import type { UpperHeader } from './upper-header.ts';
 
+/** Cryptography that verifies, and keys that somebody wrote down. */
+export interface Means {
+  readonly crypto: Crypto;
+  readonly hipCrypto: HipCrypto;
+  readonly keys: KeyLog;
+}
+
 /**
  * The messages of a capture, in its order. Frames with anything else are counted and passed over. What is wrong with a
  * message is told in its entry; a damaged file ends with an entry that says where.
  */
-export function* dissect({ packets, damage }: Capture, crypto: Crypto): Generator<Entry> {
-  const contexts = new ContextsSeen(crypto);
+export function* dissect({ packets, damage }: Capture, means: Means): Generator<Entry> {
+  const contexts = new ContextsSeen(means.crypto);
+  const associations = new HipSeen(means.hipCrypto, means.keys);
   let frame = 0;
   for (const { interface: port, octets, time } of packets) {
     frame += 1;
     const packet = networkPacket(port.linkType, octets);
     const upper = packet && upperHeader(packet);
-    if (upper?.protocol !== SHIM6) continue;
-    yield { frame, time: secondsOf(time), ...shim6Message(upper, contexts) };
+    if (upper === undefined) continue;
+    const message = upper.protocol === SHIM6 ? shim6Message(upper, contexts) : associations.message(upper);
+    if (message !== undefined) yield { frame, time: secondsOf(time), ...message };
   }
   if (damage !== undefined) yield { frame: frame + 1, error: { reason: damage.reason, at: damage.at } };
 }

@@ -1,3 +1,4 @@
+import type { HipRefused } from '../hip/packet.ts';
 import type { Reason } from '../wire/parsed.ts';
 
 /** A value of the JSON document. */
@@ -21,14 +22,24 @@ export interface DissectedOption {
   readonly body: string;
 }
 
-/** Why a message could not be read to its end, and the octet, counted from the start of the Shim6 header. */
+/** Results by what was checked: of Shim6 the signature, of HIP all but `icv`, of ESP that alone. */
+export interface Checks {
+  readonly puzzle?: CheckResult;
+  readonly keymat?: CheckResult;
+  readonly hipMac?: CheckResult;
+  readonly hipMac2?: CheckResult;
+  readonly signature?: CheckResult;
+  readonly icv?: CheckResult;
+}
+
+/** Why a message could not be read to its end, and the octet, counted from the start of its header. */
 export interface Flaw {
-  /** `fragment`: the rest is in other fragments of the IPv6 packet. */
-  readonly reason: Reason | 'fragment';
+  /** `fragment`: the rest is in other fragments of the IP packet. */
+  readonly reason: Reason | HipRefused['reason'] | 'fragment';
   readonly at: number;
 }
 
-/** What a packet carries behind a payload header; the addresses, where they are known, are those that programs see. */
+/** What a packet carries behind a payload header or inside ESP; the addresses, where they are known, are those that programs see. */
 export interface Inner {
   readonly protocol: number;
   readonly src?: string;
@@ -43,16 +54,18 @@ export interface DissectedMessage {
   readonly time: number;
   readonly src: string;
   readonly dst: string;
-  readonly protocol: 'shim6';
+  readonly protocol: 'shim6' | 'hip' | 'esp';
+  /** Ports, when it came inside UDP. */
+  readonly udp?: { readonly srcPort: number; readonly dstPort: number };
   readonly message: string;
-  /** Octets of the header, as its own length field has it. */
+  /** Octets of the header, as its own length field has it; of ESP all there are. */
   readonly length: number;
-  /** `none`: a payload header has none, or the header was cut off. */
+  /** `none`: a payload header, ESP, and HIP inside UDP have none, or the header was cut off. */
   readonly checksum: 'good' | 'bad' | 'none';
   readonly fields: Fields;
   readonly options: readonly DissectedOption[];
   readonly inner?: Inner;
-  readonly checks?: { readonly signature: CheckResult };
+  readonly checks?: Checks;
   readonly error?: Flaw;
 }
 

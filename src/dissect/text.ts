@@ -1,4 +1,4 @@
-import type { DissectedMessage, DissectedOption, Entry, Fields, Json } from './entry.ts';
+import type { CheckResult, DissectedMessage, DissectedOption, Entry, Fields, Json } from './entry.ts';
 
 /** Longer octets are left to the JSON. */
 const MAX_TEXT = 40;
@@ -22,7 +22,9 @@ export function entryText(entry: Entry): string {
 function findings({ inner, checksum, checks, error }: DissectedMessage): string[] {
   const found: string[] = [];
   if (inner?.src !== undefined && inner.dst !== undefined) found.push(`inner ${inner.src} > ${inner.dst}`);
-  if (checks !== undefined && checks.signature !== 'absent') found.push(`signature ${checks.signature}`);
+  for (const [name, result] of Object.entries<CheckResult>({ ...checks })) {
+    if (result !== 'absent') found.push(`${name} ${result}`);
+  }
   if (checksum === 'bad') found.push('BAD CHECKSUM');
   if (error !== undefined) found.push(`MALFORMED: ${error.reason} at octet ${String(error.at)}`);
   return found;

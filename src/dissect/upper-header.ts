@@ -1,5 +1,6 @@
 import { formatAddress } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
+import { isIpv4Mapped, parseIpv4Header } from '../wire/ipv4.ts';
 import {
   DESTINATION_OPTIONS,
   FRAGMENT,
@@ -9,7 +10,7 @@ import {
   parseIpv6Header,
 } from '../wire/ipv6.ts';
 
-/** What an IPv6 packet carries behind its extension headers. */
+/** What an IP packet carries behind its own header and extension headers. IPv4 addresses are IPv4-mapped. */
 export interface UpperHeader {
   readonly source: Address;
   readonly destination: Address;
@@ -25,12 +26,26 @@ const FRAGMENT_HEADER_LENGTH = 8;
 const OFFSET = 0xfff8; // RFC 8200 §4.5
 const MORE = 0x0001;
 
+/** `undefined` for what is not IP, or when the capture ends before the upper header. */
+export function upperHeader(packet: Uint8Array): UpperHeader | undefined {
+  return (packet[0] ?? 0) >> 4 === 4 ? upperHeader4(packet) : upperHeader6(packet);
+}
+
+function upperHeader4(packet: Uint8Array): UpperHeader | undefined {
+  const ip = parseIpv4Header(packet);
+  if (!ip.ok) return undefined;
+  const { source, destination, protocol, headerLength, totalLength, fragmentOffset, moreFragments } = ip.value;
+  const octets = packet.subarray(headerLength, totalLength === 0 ? packet.length : totalLength); // no link padding
+  const found = { source, destination, protocol, octets };
+  if (fragmentOffset > 0) return { ...found, fragment: 'later' };
+  return moreFragments ? { ...found, fragment: 'first' } : found;
+}
+
 /**
- * Walks the extension headers of RFC 8200 §4 in any order, as a receiver does. `undefined` for what is not IPv6, or when
- * the capture ends before the upper header. A payload length of 0 (a jumbogram, or a kernel that will segment later)
+ * Walks the extension headers of RFC 8200 §4 in any order, as a receiver does. A payload length of 0 (a jumbogram, or a kernel that will segment later)
  * means all that was captured.
  */
-export function upperHeader(packet: Uint8Array): UpperHeader | undefined {
+function upperHeader6(packet: Uint8Array): UpperHeader | undefined {
   const ip = parseIpv6Header(packet);
   if (!ip.ok) return undefined;
   const { source, destination, payloadLength, nextHeader } = ip.value;
@@ -59,7 +74,15 @@ function isExtension(protocol: number): boolean {
   return protocol === HOP_BY_HOP || protocol === ROUTING || protocol === DESTINATION_OPTIONS || protocol === FRAGMENT;
 }
 
-/** Text of the addresses, RFC 5952. */
-export function addressesOf({ source, destination }: UpperHeader): { readonly src: string; readonly dst: string } {
-  return { src: formatAddress(source), dst: formatAddress(destination) };
+/** Text of the addresses, RFC 5952; of IPv4 with dots alone. */
+export function addressesOf({ source, destination }: Pick<UpperHeader, 'source' | 'destination'>): {
+  readonly src: string;
+  readonly dst: string;
+} {
+  return { src: addressText(source), dst: addressText(destination) };
+}
+
+/** RFC 5952, an IPv4-mapped address as the IPv4 one that it stands for. */
+export function addressText(address: Address): string {
+  return isIpv4Mapped(address) ? address.slice(12).join('.') : formatAddress(address);
 }

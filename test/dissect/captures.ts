@@ -1,6 +1,9 @@
 import { dissect } from '../../src/dissect/capture.ts';
 import type { DissectedMessage, Entry } from '../../src/dissect/entry.ts';
+import { NO_KEYS } from '../../src/dissect/key-log.ts';
+import type { KeyLog } from '../../src/dissect/key-log.ts';
 import { nodeCrypto } from '../../src/node/crypto.ts';
+import { nodeHipCrypto } from '../../src/node/hip-crypto.ts';
 import { encodeShim6 } from '../../src/shim6/message-codec.ts';
 import type { KnownMessage } from '../../src/shim6/messages.ts';
 import { writePayloadHeader } from '../../src/shim6/payload-header.ts';
@@ -60,10 +63,10 @@ export function captureOf(...packets: readonly Uint8Array[]): Uint8Array {
   );
 }
 
-export function entriesOf(file: Uint8Array): Entry[] {
+export function entriesOf(file: Uint8Array, keys: KeyLog = NO_KEYS): Entry[] {
   const parsed = parseCapture(file);
   if (!parsed.ok) throw new Error(`unreadable: ${parsed.reason} at ${String(parsed.at)}`);
-  return [...dissect(parsed.value, nodeCrypto)];
+  return [...dissect(parsed.value, { crypto: nodeCrypto, hipCrypto: nodeHipCrypto, keys })];
 }
 
 /** The messages in these packets. */
@@ -71,8 +74,8 @@ export function messagesOf(...packets: readonly Uint8Array[]): DissectedMessage[
   return messagesIn(captureOf(...packets));
 }
 
-export function messagesIn(file: Uint8Array): DissectedMessage[] {
-  return entriesOf(file).map((entry) => {
+export function messagesIn(file: Uint8Array, keys: KeyLog = NO_KEYS): DissectedMessage[] {
+  return entriesOf(file, keys).map((entry) => {
     if (!('message' in entry)) throw new Error('the file is cut off');
     return entry;
   });

@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { formatAddress, parseAddress, sameOctets } from '../../../src/wire/address.ts';
 import { parseIcmpError } from '../../../src/wire/icmpv6.ts';
 import { dissect } from '../../../src/dissect/capture.ts';
+import { NO_KEYS } from '../../../src/dissect/key-log.ts';
 import { nodeCrypto } from '../../../src/node/crypto.ts';
+import { nodeHipCrypto } from '../../../src/node/hip-crypto.ts';
 import { fromHex, toHex } from '../../../src/wire/hex.ts';
 import { networkPacket } from '../../../src/wire/link-layer.ts';
 import {
@@ -32,6 +34,8 @@ export function packetsOf(name: string): Uint8Array[] {
 const concat = (...parts: Uint8Array[]): Uint8Array => Uint8Array.from(parts.flatMap((part) => [...part]));
 const packets = packetsOf('linshim6-ka.pcap').slice(0, 3);
 const frame = concat(new Uint8Array(12), Uint8Array.of(0x86, 0xdd), packets[0] ?? new Uint8Array(0));
+
+const MEANS = { crypto: nodeCrypto, hipCrypto: nodeHipCrypto, keys: NO_KEYS };
 
 export const wireTargets: Readonly<Record<string, Target>> = {
   'address text': {
@@ -77,7 +81,7 @@ export const wireTargets: Readonly<Record<string, Target>> = {
     run: (bytes) => {
       const parsed = parseCapture(bytes);
       if (!parsed.ok) return false;
-      const document: unknown = JSON.parse(JSON.stringify([...dissect(parsed.value, nodeCrypto)]));
+      const document: unknown = JSON.parse(JSON.stringify([...dissect(parsed.value, MEANS)]));
       return Array.isArray(document) && document.length > 0;
     },
     corpus: ['linshim6-ka.pcap', 'linshim6-cga.pcap'].map((name) => vector(name).slice(0, 3_000)),
