@@ -2,14 +2,20 @@ import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import type { Sec } from '../cga/hash.ts';
 import { encodeCgaParameters } from '../cga/parameters.ts';
+import { MIN_HIP_RSA_BITS, newHipKey, ownIdentityOf, writeHipKeyFile } from '../daemon/hip-keys.ts';
 import { addressOf, newCgaKey, newHbaKey, writeKeyFile } from '../daemon/keys.ts';
 import type { IdentityKey, Search } from '../daemon/keys.ts';
 import { formatSubnetPrefix, parseSubnetPrefix } from '../daemon/prefix.ts';
 import { refuseExisting } from '../daemon/private-file.ts';
+import { isAuthority } from '../hip/det.ts';
+import type { DetDomain } from '../hip/det.ts';
 import { MAX_GENERATED_BITS, MIN_GENERATED_BITS, nodeCrypto } from '../node/crypto.ts';
+import { LociError } from '../node/error.ts';
+import type { IdentityKind } from '../node/hip-crypto.ts';
 import { searchModifier } from '../node/modifier-search.ts';
 import { formatAddress } from '../wire/address.ts';
 import { toHex } from '../wire/hex.ts';
+import { describeIdentity, identityText } from './hip-identity.ts';
 
 /** What the commands reach for outside. */
 export interface KeygenPorts {
@@ -28,11 +34,11 @@ interface KeygenOptions {
 
 const outside: KeygenPorts = { print: (text) => process.stdout.write(text), search: searchModifier };
 
-/** `loci keygen cga` and `loci keygen hba`. */
+/** `loci keygen cga`, `loci keygen hba` and `loci keygen hip`. */
 export function registerKeygen(program: Command, ports: KeygenPorts = outside): void {
   const keygen = program
     .command('keygen')
-    .description('make an identity: a key file from which locid forms its addresses');
+    .description('make an identity: a key file from which locid forms its addresses, or its HIT');
 
   withCommonOptions(keygen.command('cga').description('a key for cryptographically generated addresses (RFC 3972)'))
     .addOption(prefixOption('a prefix to show the address of; repeatable'))
@@ -47,6 +53,66 @@ export function registerKeygen(program: Command, ports: KeygenPorts = outside): 
       const { prefix: prefixes = [], withKey = false } = options;
       await make(options, ports, () => newHbaKey({ ...options, prefixes, withKey, search: ports.search }));
     });
+
+  keygen
+    .command('hip')
+    .description('the key of a Host Identity, whose HIT programs talk to (RFC 7401)')
+    .requiredOption('--out <file>', 'the key file to write')
+    .addOption(
+      new Option('--algorithm <name>', 'ecdsa-low is weak; ed25519 (RFC 9374) is for peers that run Loci too')
+        .choices(Object.keys(HIP_ALGORITHMS))
+        .default('ecdsa-p256'),
+    )
+    .addOption(
+      new Option('--bits <n>', `length of an RSA key; ${String(MIN_HIP_RSA_BITS)} unless given`).argParser(bitsOf),
+    )
+    .addOption(
+      new Option('--det <raa,hda>', 'with ed25519: a DET of these authorities instead of a HIT').argParser(domainOf),
+    )
+    .option('--force', 'replace an existing file')
+    .option('--json', 'print one JSON document')
+    .action(async (options: HipOptions) => {
+      await makeHip(options, ports);
+    });
+}
+
+/** Names of `--algorithm`. */
+const HIP_ALGORITHMS: Readonly<Record<string, IdentityKind>> = {
+  'ecdsa-p256': 'P-256',
+  'ecdsa-p384': 'P-384',
+  rsa: 'rsa',
+  'ecdsa-low': 'secp160r1',
+  ed25519: 'ed25519',
+};
+
+interface HipOptions {
+  readonly out: string;
+  readonly algorithm: string;
+  readonly bits?: number;
+  readonly det?: DetDomain;
+  readonly force?: boolean;
+  readonly json?: boolean;
+}
+
+async function makeHip({ out, algorithm, bits, det, force, json }: HipOptions, ports: KeygenPorts): Promise<void> {
+  const kind = HIP_ALGORITHMS[algorithm] ?? 'P-256';
+  if (bits !== undefined && kind !== 'rsa') throw new LociError('usage', '--bits is for --algorithm rsa');
+  if (det !== undefined && kind !== 'ed25519') throw new LociError('usage', '--det is for --algorithm ed25519');
+  if (force !== true) refuseExisting(out);
+  const key = await newHipKey(kind, bits, det);
+  writeHipKeyFile(out, key, { force: force === true });
+  const { hit, identity } = ownIdentityOf(key);
+  const document = { file: out, kind: 'hip', ...describeIdentity(hit, identity) };
+  ports.print(json === true ? `${JSON.stringify(document)}\n` : `${out}: ${identityText(hit, identity)}`);
+}
+
+function domainOf(text: string): DetDomain {
+  const [, raa, hda] = /^(\d{1,5}),(\d{1,5})$/.exec(text) ?? [];
+  const domain = { raa: Number(raa), hda: Number(hda) };
+  if (!isAuthority(domain.raa) || !isAuthority(domain.hda)) {
+    throw new InvalidArgumentError('Two numbers from 0 to 16383, such as 10,20.');
+  }
+  return domain;
 }
 
 async function make(options: KeygenOptions, ports: KeygenPorts, key: () => Promise<IdentityKey>): Promise<void> {

@@ -5,6 +5,7 @@ import { registerCleanup } from './cleanup.ts';
 import { registerConfig } from './config.ts';
 import { registerDissect } from './dissect.ts';
 import { registerDoctor } from './doctor.ts';
+import { registerHit } from './hit.ts';
 import { registerKeygen } from './keygen.ts';
 import { registerOnline } from './online.ts';
 import type { Terminal } from './terminal.ts';
@@ -30,6 +31,7 @@ export function lociProgram(terminal: Terminal): Command {
   registerConfig(program, terminal);
   registerCleanup(program, terminal);
   registerKeygen(program);
+  registerHit(program, terminal);
   registerCga(program);
   registerDissect(program, terminal);
   registerVersion(program, terminal);

@@ -44,7 +44,7 @@ export const hipTable: z.ZodType<HipTable> = z
       enabled: flag.default(false).describe('Whether programs may talk to HITs (RFC 7401).'),
       key_file: path
         .optional()
-        .describe('Private key of the Host Identity, from loci keygen hip. Default: hip-key.pem in state_directory.'),
+        .describe('Private key of the Host Identity, from loci keygen hip. Default: hip-key.json in state_directory.'),
       hosts_file: path
         .default('/etc/loci/hip-hosts')
         .describe('Peers and their addresses, one a line: HIT, then locators.'),
@@ -97,7 +97,7 @@ export const hipTable: z.ZodType<HipTable> = z
 export function hipConfigOf(table: HipTable, profile: Profile, stateDirectory: string): HipConfig {
   return {
     enabled: table.enabled,
-    keyFile: table.key_file ?? `${stateDirectory}/hip-key.pem`,
+    keyFile: table.key_file ?? `${stateDirectory}/hip-key.json`,
     hostsFile: table.hosts_file,
     profile: table.profile ?? profile,
     espSuites: table.esp_suites.filter(isSuiteId),

@@ -153,11 +153,11 @@ export function writeKeyFile(file: string, key: IdentityKey, options: { readonly
 
 /** Read and check a key file. Errors name the file and the field, never what it holds. */
 export function readKeyFile(file: string): IdentityKey {
-  const parsed = keyFile.safeParse(jsonOf(readPrivateFile(file), file));
+  const document = keyFileJson(readPrivateFile(file), file);
+  const parsed = keyFile.safeParse(document);
   if (!parsed.success) {
-    const [first] = parsed.error.issues;
-    const field = first === undefined || first.path.length === 0 ? '' : ` in "${first.path.join('.')}"`;
-    throw malformed(file, `the key file is malformed${field}`);
+    if (isForHip(document)) throw malformedKeyFile(file, 'the key file is for HIP, not for addresses');
+    throw keyFileFault(parsed.error, file);
   }
   const stored = parsed.data;
   const prefixes = stored.kind === 'hba' ? stored.prefixes : [];
@@ -165,7 +165,7 @@ export function readKeyFile(file: string): IdentityKey {
   const given = stored.kind === 'hba' ? stored.publicKey : undefined;
   const publicKey = privateKey === undefined ? given : rsaSigner(privateKey).publicKey;
   if (publicKey === undefined || (privateKey !== undefined && given !== undefined)) {
-    throw malformed(file, 'the key file needs either "privateKey" or "publicKey"');
+    throw malformedKeyFile(file, 'the key file needs either "privateKey" or "publicKey"');
   }
   const key = {
     kind: stored.kind,
@@ -175,37 +175,55 @@ export function readKeyFile(file: string): IdentityKey {
     prefixes,
     extensions: stored.kind === 'hba' ? hbaExtensions(prefixes, privateKey !== undefined) : new Uint8Array(0),
   };
-  if (!parseRsaPublicKey(publicKey).ok) throw malformed(file, 'the key file is malformed in "publicKey"');
+  if (!parseRsaPublicKey(publicKey).ok) throw malformedKeyFile(file, 'the key file is malformed in "publicKey"');
   if (new ModifierSearch(nodeCrypto, key).step(1) === undefined) {
-    throw malformed(file, `the Modifier in the key file does not satisfy Sec ${String(key.sec)}; make a new key`);
+    throw malformedKeyFile(
+      file,
+      `the Modifier in the key file does not satisfy Sec ${String(key.sec)}; make a new key`,
+    );
   }
   return privateKey === undefined ? key : { ...key, privateKey };
 }
 
 /** The parser's own message would quote the text, that is, the key. */
-function jsonOf(text: string, file: string): unknown {
+export function keyFileJson(text: string, file: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw malformed(file, 'the key file is not JSON');
+    throw malformedKeyFile(file, 'the key file is not JSON');
+  }
+}
+
+/** Which field of a key file is wrong. */
+export function keyFileFault({ issues: [first] }: z.ZodError, file: string): LociError {
+  const field = first === undefined || first.path.length === 0 ? '' : ` in "${first.path.join('.')}"`;
+  return malformedKeyFile(file, `the key file is malformed${field}`);
+}
+
+function isForHip(document: unknown): boolean {
+  return z.looseObject({ format: z.literal('loci-key'), kind: z.literal('hip') }).safeParse(document).success;
+}
+
+/** The private key in the PEM of a key file. */
+export function storedPrivateKey(pem: string, file: string): KeyObject {
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    throw malformedKeyFile(file, 'the key file is malformed in "privateKey"');
   }
 }
 
 function privateKeyOf(pem: string, file: string): KeyObject {
-  let key: KeyObject;
-  try {
-    key = createPrivateKey(pem);
-  } catch {
-    throw malformed(file, 'the key file is malformed in "privateKey"');
-  }
-  if (key.asymmetricKeyType !== 'rsa') throw malformed(file, 'the private key in the key file is not RSA');
+  const key = storedPrivateKey(pem, file);
+  if (key.asymmetricKeyType !== 'rsa') throw malformedKeyFile(file, 'the private key in the key file is not RSA');
   const parsed = parseRsaPublicKey(rsaSigner(key).publicKey);
   if (!parsed.ok || modulusBits(parsed.value) < MIN_MODULUS_BITS) {
-    throw malformed(file, `the private key in the key file has less than ${String(MIN_MODULUS_BITS)} bits`); // RFC 5533 §16
+    const least = String(MIN_MODULUS_BITS); // RFC 5533 §16
+    throw malformedKeyFile(file, `the private key in the key file has less than ${least} bits`);
   }
   return key;
 }
 
-function malformed(file: string, message: string): LociError {
+export function malformedKeyFile(file: string, message: string): LociError {
   return new LociError('key', message, { file });
 }
