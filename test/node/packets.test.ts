@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { batch, DESTINATION_AT, HOP_LIMIT, INTERFACE, LENGTH, SOURCE_AT } from '../../src/host/ports.ts';
 import { Capture, CAPTURE, Icmpv6Socket, RawReceiver, RawSender } from '../../src/node/packets.ts';
+import { CONTROL_BUT_I1, I1_ONLY, PAYLOAD_ONLY } from '../../src/node/packet-filter.ts';
 import { TunDevice } from '../../src/node/tun.ts';
 import { formatAddress } from '../../src/wire/address.ts';
 import { internetChecksum, pseudoHeaderSum } from '../../src/wire/checksum.ts';
@@ -87,6 +88,49 @@ if (!inOwnNetwork) {
         socket.send(address('2001:db8::1'), 0, octets(8));
       }).toThrow(expect.objectContaining({ code: 'ENETUNREACH' }));
       socket.close();
+    });
+  });
+
+  describe('the filters for protocol 140', () => {
+    const TYPE_AT = 2; // RFC 5533 §5.2, §5.3: P and the type, or P and the beginning of the tag
+    const kindOf = (type: number): string => (type >= 0x80 ? 'payload' : type === 1 ? 'I1' : 'control');
+
+    it('give each packet to one socket: payload, I1, or any other message; one without a type to none', async () => {
+      const loopback = address('::1');
+      const receivers = { payload: PAYLOAD_ONLY, I1: I1_ONLY, control: CONTROL_BUT_I1, any: undefined };
+      const sockets = Object.entries(receivers).map(([kind, filter]) => ({
+        kind,
+        socket: RawReceiver.open(SHIM6, filter),
+        octets: new Array<string>(),
+      }));
+      const sender = new RawSender();
+      const socket = sender.descriptor(loopback);
+      const into = batch(64, 512);
+      const send = async (packets: readonly Uint8Array[]): Promise<void> => {
+        const from = batch(packets.length, 512);
+        packets.forEach((packet, slot) => {
+          put(from, slot, ipv6({ source: loopback, destination: loopback }, SHIM6, packet), { socket });
+        });
+        sender.send(from, packets.length);
+        const seen = sockets.find(({ kind }) => kind === 'any')?.octets ?? [];
+        const expected = seen.length + packets.length;
+        await eventually(() => {
+          for (const one of sockets) {
+            const count = one.socket.receive(into);
+            for (let slot = 0; slot < count; slot++) one.octets.push(toHex(packetIn(into, slot)));
+          }
+          return seen.length === expected;
+        });
+      };
+      const all = Array.from({ length: 256 }, (_, type) => Uint8Array.of(59, 0, type, 0, 1, 2, 3, type));
+      for (let from = 0; from < all.length; from += 32) await send(all.slice(from, from + 32));
+      await send([0, 1, TYPE_AT].map((length) => new Uint8Array(length).fill(1)));
+      await send([Uint8Array.of(59, 0, 1)]); // cut off behind the type: whose it is can be told
+      for (const { kind, octets: seen } of sockets.filter((one) => one.kind !== 'any')) {
+        const wanted = [...all, Uint8Array.of(59, 0, 1)].filter((packet) => kindOf(packet[TYPE_AT] ?? 0) === kind);
+        expect(seen, kind).toEqual(wanted.map(toHex));
+      }
+      for (const one of [...sockets.map((each) => each.socket), sender]) one.close();
     });
   });
 
