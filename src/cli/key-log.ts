@@ -63,7 +63,7 @@ function parsedLine(words: string, file: string, line: number): z.infer<typeof L
   } catch (cause) {
     throw refused('the line is not JSON', cause);
   }
-  const event = z.looseObject({ ev: z.unknown() }).safeParse(value);
+  const event = z.looseObject({ ev: z.unknown().optional() }).safeParse(value);
   if (!event.success) throw refused('the line is not an object');
   if (!EVENTS.has(event.data.ev)) return undefined;
   const parsed = Line.safeParse(value);

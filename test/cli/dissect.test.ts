@@ -79,6 +79,45 @@ describe('loci dissect FILE --json', () => {
   });
 });
 
+describe('loci dissect FILE --keys FILE', () => {
+  const vector = (name: string): string => new URL(`../vectors/${name}`, import.meta.url).pathname;
+  const capture = vector('cutehip-rfcpatched-rsa.pcap');
+
+  it('verifies HIP and opens ESP', async () => {
+    const keys = vector('cutehip-rfcpatched-rsa-keys-b.jsonl');
+    const { status, out } = await said('dissect', capture, '--keys', keys, '--json');
+    expect(status).toBe(0);
+    const entries = z.array(z.looseObject({ checks: z.record(z.string(), z.string()) })).parse(documentOf(out));
+    expect(entries.flatMap(({ checks }) => Object.values(checks)).filter((check) => check === 'good')).toHaveLength(26);
+    const text = await said('dissect', capture, '--keys', keys);
+    expect(text.out).toMatch(
+      / 10\.77\.0\.1 > 10\.77\.0\.2 I2, .*, puzzle good, keymat good, hipMac good, signature good$/m,
+    );
+    expect(text.out).toMatch(/ ESP, spi c5a514bd, sequence 1, suite 8, esn false, .* > 2001:21:\S+, icv good$/m);
+  });
+
+  it.each([
+    ['no JSON', '{"ev":"kdf"', 1],
+    ['no object', '\n[]\n', 2],
+    ['octets that are not hexadecimal', '{"ev":"sa","spi":"0x00000100","enc":"xy","auth":""}', 1],
+    ['a HIT of another length', '{"ev":"esp_key","arg1_hit":"20","arg2_hit":"20","enc":"","auth":""}', 1],
+    ['an SPI of another form', '\n\n{"ev":"sa","spi":"256","enc":"","auth":""}', 3],
+  ])('refuses %s, and names the line', async (_, text, line) => {
+    const path = file('keys.jsonl', new TextEncoder().encode(text));
+    const { status, out } = await said('dissect', capture, '--keys', path, '--json');
+    expect(status).toBe(1);
+    expect(documentOf(out)).toEqual({ error: { code: 'keys', message: expect.any(String), file: path, line } });
+  });
+
+  it('passes over lines that say something else, and answers an error when there is no file', async () => {
+    const path = file('other.jsonl', new TextEncoder().encode('{"ev":"exchange","t":1}\n\n{}\n'));
+    expect((await said('dissect', capture, '--keys', path, '--json')).status).toBe(0);
+    const absent = await said('dissect', capture, '--keys', join(folder, 'absent'), '--json');
+    expect(absent.status).toBe(1);
+    expect(documentOf(absent.out)).toMatchObject({ error: { code: 'ENOENT', file: join(folder, 'absent') } });
+  });
+});
+
 describe('loci dissect FILE', () => {
   it('prints a line for each message, and what is wrong with one', async () => {
     const [first = new Uint8Array(0)] = STORY_PACKETS;
