@@ -59,8 +59,7 @@ export interface InterfaceConfig {
 /** Numbers of our rules and tables in the kernel. */
 export interface InterceptionConfig {
   readonly mark: number;
-  readonly ownPreference: number;
-  readonly peerPreference: number;
+  readonly divertPreference: number;
   readonly locatorPreference: number;
   readonly table: number;
   readonly locatorTable: number;

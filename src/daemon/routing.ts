@@ -3,7 +3,7 @@ import type { LocatorPair } from '../locators/pair.ts';
 import type { Interception } from '../node/interception.ts';
 import type { LocalLocator } from '../node/network-picture.ts';
 import type { Routing } from '../node/shell.ts';
-import { sameOctets } from '../wire/address.ts';
+import { addressKey, sameOctets } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
 import { IPV6_MINIMUM_MTU } from '../wire/ipv6.ts';
 
@@ -20,8 +20,11 @@ export function tunMtu(locators: readonly LocalLocator[]): number {
 export class KernelRouting implements Routing {
   readonly #interception: Interception;
   readonly #locators: () => readonly LocalLocator[];
-  readonly #diverted = new Map<string, LocatorPair>();
+  readonly #diverted = new Set<string>();
+  /** Own identifiers of diverted pairs, and of how many. */
+  readonly #identifiers = new Map<string, { readonly address: Address; pairs: number }>();
   readonly #peers = new Map<string, readonly Address[]>();
+  #seen: readonly LocalLocator[] | undefined;
 
   constructor(interception: Interception, locators: () => readonly LocalLocator[]) {
     this.#interception = interception;
@@ -29,25 +32,35 @@ export class KernelRouting implements Routing {
   }
 
   divert(ulids: LocatorPair): void {
-    this.#diverted.set(pairKey(ulids), ulids);
+    this.#use(ulids);
     if (!this.#isSafe(ulids.local)) this.#interception.keepIdentifier(ulids.local);
-    this.#interception.divert(ulids.local, ulids.peer, { mtu: tunMtu(this.#locators()), unbound: true });
+    this.#interception.divert(ulids.local, ulids.peer);
     this.#releaseQueued(ulids);
+  }
+
+  #use(ulids: LocatorPair): void {
+    if (this.#diverted.has(pairKey(ulids))) return;
+    this.#diverted.add(pairKey(ulids));
+    const identifier = this.#identifiers.get(addressKey(ulids.local));
+    if (identifier !== undefined) identifier.pairs++;
+    else this.#identifiers.set(addressKey(ulids.local), { address: ulids.local, pairs: 1 });
   }
 
   /** What the kernel still holds for a link that lost its carrier would keep TCP from sending it again. */
   #releaseQueued({ local, peer }: LocatorPair): void {
-    for (const { address, linkUp, index, gateway } of this.#locators()) {
+    for (const { address, linkUp, index, gateway } of this.#present) {
       if (linkUp || !sameOctets(address, local)) continue;
       this.#interception.forgetNeighbours(index, gateway === undefined ? [peer] : [gateway.address, peer]);
     }
   }
 
   restore(ulids: LocatorPair): void {
-    this.#diverted.delete(pairKey(ulids));
     this.#interception.undivert(ulids.local, ulids.peer);
-    const stillNeeded = [...this.#diverted.values()].some((other) => sameOctets(other.local, ulids.local));
-    if (!stillNeeded && this.#isSafe(ulids.local)) this.#interception.releaseIdentifier(ulids.local);
+    if (!this.#diverted.delete(pairKey(ulids))) return;
+    const identifier = this.#identifiers.get(addressKey(ulids.local));
+    if (identifier === undefined || --identifier.pairs > 0) return;
+    this.#identifiers.delete(addressKey(ulids.local));
+    if (this.#isSafe(ulids.local)) this.#interception.releaseIdentifier(ulids.local);
   }
 
   forgetMtu(ulids: LocatorPair): void {
@@ -65,12 +78,25 @@ export class KernelRouting implements Routing {
 
   /** The addresses changed: an identifier in use whose own is about to go, or gone, gets one on the TUN device. */
   follow(): void {
-    for (const { local } of this.#diverted.values()) if (!this.#isSafe(local)) this.#interception.keepIdentifier(local);
+    this.#seen = undefined;
+    for (const { address } of this.#identifiers.values())
+      if (!this.#isSafe(address)) this.#interception.keepIdentifier(address);
   }
 
   #isSafe(identifier: Address): boolean {
-    return this.#locators().some(
+    return this.#present.some(
       (locator) => locator.state === 'preferred' && locator.linkUp && sameOctets(locator.address, identifier),
     );
+  }
+
+  /** As of this turn of the event loop: in one, many pairs may be diverted. */
+  get #present(): readonly LocalLocator[] {
+    if (this.#seen === undefined) {
+      this.#seen = this.#locators();
+      queueMicrotask(() => {
+        this.#seen = undefined;
+      });
+    }
+    return this.#seen;
   }
 }

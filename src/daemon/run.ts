@@ -149,7 +149,7 @@ class Daemon implements Running {
         tunIndex: tun.index,
         numbers: numbersOf(config),
         rtoMinMs: config.interception.rtoMinMs,
-        peerMtu: () => tunMtu(this.#locators()),
+        mtu: () => tunMtu(this.#locators()),
         onProblem,
       }),
     );
@@ -371,8 +371,7 @@ class Daemon implements Running {
 export function numbersOf({ interception }: Config): InterceptionNumbers {
   return {
     ...DEFAULT_NUMBERS,
-    divertPreference: interception.ownPreference,
-    unboundPreference: interception.peerPreference,
+    divertPreference: interception.divertPreference,
     divertTable: interception.table,
     locatorPreference: interception.locatorPreference,
     locatorTable: interception.locatorTable,

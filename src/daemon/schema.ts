@@ -76,14 +76,13 @@ const file = z.strictObject({
     .strictObject(
       {
         mark: mark.default(0x1000_0000).describe('Firewall mark on packets that Loci itself sends; one bit.'),
-        own_preference: preference
+        divert_preference: preference
           .default(100)
-          .describe('Preference of the rules "from an identifier of ours to a peer".'),
-        peer_preference: preference.default(101).describe('Preference of the rules "to a peer", for new connections.'),
+          .describe('Preference of the rule that leads to the routes of diverted pairs of identifiers.'),
         locator_preference: preference
           .default(2001)
           .describe('Preference of the first rule "from a locator of ours"; the next locator has the next.'),
-        table: routingTable.default(533).describe('Routing table of diverted peers.'),
+        table: routingTable.default(533).describe('Routing table of diverted pairs.'),
         locator_table: routingTable
           .default(1001)
           .describe('Routing table of the first locator; the next one has the next.'),
@@ -97,13 +96,9 @@ const file = z.strictObject({
       },
       tableText,
     )
-    .refine((own) => own.own_preference < own.peer_preference, {
-      path: ['peer_preference'],
-      error: 'must be greater than own_preference',
-    })
-    .refine((own) => own.peer_preference < own.locator_preference, {
+    .refine((own) => own.divert_preference < own.locator_preference, {
       path: ['locator_preference'],
-      error: 'must be greater than peer_preference',
+      error: 'must be greater than divert_preference',
     })
     .refine((own) => own.table < own.locator_table || own.table >= own.locator_table + LOCATOR_TABLES, {
       path: ['locator_table'],
@@ -288,8 +283,7 @@ export function configOf(values: unknown): { readonly config: Config } | { reado
       tun,
       interception: {
         mark: interception.mark,
-        ownPreference: interception.own_preference,
-        peerPreference: interception.peer_preference,
+        divertPreference: interception.divert_preference,
         locatorPreference: interception.locator_preference,
         table: interception.table,
         locatorTable: interception.locator_table,

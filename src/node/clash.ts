@@ -44,7 +44,7 @@ function* routeClashes(route: NetlinkExchange, numbers: InterceptionNumbers): Ge
 }
 
 function isOwnPreference(preference: number, numbers: InterceptionNumbers): boolean {
-  if (preference === numbers.divertPreference || preference === numbers.unboundPreference) return true;
+  if (preference === numbers.divertPreference) return true;
   return isWithin(preference, numbers.locatorPreference, numbers.maxLocators);
 }
 

@@ -1,5 +1,5 @@
+import { addressKey, addressPairKey, isUnspecified, UNSPECIFIED } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
-import { addressKey } from '../wire/address.ts';
 import { LociError } from './error.ts';
 import type { InterceptionNumbers } from './interception-numbers.ts';
 import type { KeptIdentifiers } from './kept-identifiers.ts';
@@ -10,161 +10,226 @@ import { RTM_DELROUTE, RTM_NEWROUTE, writeRoute } from './netlink/route.ts';
 import type { RouteRequest } from './netlink/route.ts';
 import { RTM_DELRULE, RTM_NEWRULE, writeRule } from './netlink/rule.ts';
 import { PROTOCOL } from './own-mark.ts';
-import { GONE, perform } from './refusal.ts';
+import { recallSockets } from './recall.ts';
+import { GONE, perform, refusalOf } from './refusal.ts';
 
-/** How packets between two identifiers are diverted. */
-export interface DivertOptions {
-  /** Of the route into the TUN device; at least 1280 (RFC 8200 §5). */
-  readonly mtu: number;
-  /** Also take connections to the peer that have no source address yet; they get this own identifier. */
-  readonly unbound: boolean;
+/** Routes that are set in one turn of the event loop; with more of them, everything else has its turn in between. */
+const TOGETHER = 400;
+
+/** RFC 6666: nobody is there. */
+const DISCARD: Address = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+
+/** What diversion needs from around it. */
+export interface DiversionOptions {
+  readonly route: NetlinkExchange;
+  readonly tunIndex: number;
+  readonly kept: KeptIdentifiers;
+  readonly numbers: InterceptionNumbers;
+  readonly rtoMinMs: number;
+  /** Of the routes into the TUN device; at least 1280 (RFC 8200 §5). */
+  readonly mtu: () => number;
+  readonly onProblem: (problem: LociError) => void;
 }
 
-interface Pair extends DivertOptions {
-  readonly own: Address;
+/** Packets to `peer` that have this source; the unspecified one stands for those that have none yet. */
+interface Way {
+  readonly source: Address;
   readonly peer: Address;
 }
 
-/** Sends packets between two identifiers into the TUN device instead of the kernel's own path, and back. */
+/**
+ * Sends packets between two identifiers into the TUN device instead of the kernel's own path, and back. One rule leads all
+ * packets that do not carry our mark into a table that has a route for each diverted pair, and one for each peer for packets
+ * that have no source yet. The kernel finds them in a tree, however many there are (ADR 0009).
+ *
+ * It is told at the end of this turn of the event loop: failures come with many pairs.
+ */
 export class Diversion {
-  readonly #route: NetlinkExchange;
-  readonly #tunIndex: number;
-  readonly #kept: KeptIdentifiers;
-  readonly #numbers: InterceptionNumbers;
-  readonly #pairs = new Map<string, Map<string, Pair>>(); // by peer, then by own identifier, in the order of diversion
+  readonly #options: DiversionOptions;
+  readonly #pairs = new Map<string, Way>();
+  /** Own identifiers by peer, in the order of diversion: connections without a source get the first one. */
+  readonly #own = new Map<string, readonly Address[]>();
+  /** What the kernel does not know yet. */
+  readonly #changed = new Map<string, Way>();
+  readonly #afterwards: (() => void)[] = [];
   #rtoMinMs: number;
+  #isScheduled = false;
 
-  constructor(
-    route: NetlinkExchange,
-    tunIndex: number,
-    kept: KeptIdentifiers,
-    numbers: InterceptionNumbers,
-    rtoMinMs: number,
-  ) {
-    this.#route = route;
-    this.#tunIndex = tunIndex;
-    this.#kept = kept;
-    this.#numbers = numbers;
-    this.#rtoMinMs = rtoMinMs;
+  private constructor(options: DiversionOptions) {
+    this.#options = options;
+    this.#rtoMinMs = options.rtoMinMs;
   }
 
-  /** One exchange with the kernel; sockets that are open already follow with their next packet. */
-  divert(own: Address, peer: Address, options: DivertOptions): void {
-    if (options.mtu < 1280) throw new RangeError('the MTU of an IPv6 link is at least 1280');
-    const pairs = this.#pairs.get(addressKey(peer)) ?? new Map<string, Pair>();
-    if (pairs.has(addressKey(own))) return;
-    const pair = { own: own.slice(), peer: peer.slice(), ...options };
-    const all = [...pairs.values(), pair];
-    const isFirstUnbound = options.unbound && ![...pairs.values()].some((other) => other.unbound);
-    const requests = [this.#setRoute(all), this.#pairRule(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, pair)];
-    if (isFirstUnbound) requests.push(this.#unboundRule(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, pair));
-    this.#exchange(joined(requests), sourceOf(all));
-    pairs.set(addressKey(own), pair);
-    this.#pairs.set(addressKey(peer), pairs);
+  /** Throws a `LociError` `kernel` when the kernel has no routes by source. */
+  static open(options: DiversionOptions): Diversion {
+    const diversion = new Diversion(options);
+    diversion.#try();
+    perform(options.route, [diversion.#rule(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL)]);
+    return diversion;
+  }
+
+  isDiverted(own: Address, peer: Address): boolean {
+    return this.#pairs.has(addressPairKey(own, peer));
+  }
+
+  /** Sockets that are open already follow with their next packet. */
+  divert(own: Address, peer: Address): void {
+    if (this.isDiverted(own, peer)) return;
+    const pair = { source: own.slice(), peer: peer.slice() };
+    const others = this.#own.get(addressKey(peer)) ?? [];
+    this.#pairs.set(addressPairKey(own, peer), pair);
+    this.#own.set(addressKey(peer), [...others, pair.source]);
+    this.#change(pair);
+    if (others.length === 0) this.#change({ source: UNSPECIFIED, peer: pair.peer });
   }
 
   undivert(own: Address, peer: Address): void {
-    const pairs = this.#pairs.get(addressKey(peer));
-    const pair = pairs?.get(addressKey(own));
-    if (pairs === undefined || pair === undefined) return;
-    pairs.delete(addressKey(own));
-    const left = [...pairs.values()];
-    const requests = [this.#pairRule(RTM_DELRULE, 0, pair)];
-    if (pair.unbound && !left.some((other) => other.unbound)) requests.push(this.#unboundRule(RTM_DELRULE, 0, pair));
-    if (left.length === 0) {
-      this.#pairs.delete(addressKey(peer));
-      requests.push(writeRoute(RTM_DELROUTE, 0, this.#routeOf([pair])));
-    }
-    perform(this.#route, requests, GONE);
-    if (left.length > 0) this.#exchange(this.#setRoute(left), sourceOf(left));
+    const pair = this.#pairs.get(addressPairKey(own, peer));
+    if (pair === undefined) return;
+    const before = this.#own.get(addressKey(peer)) ?? [];
+    const left = before.filter((other) => other !== pair.source);
+    this.#pairs.delete(addressPairKey(own, peer));
+    if (left.length === 0) this.#own.delete(addressKey(peer));
+    else this.#own.set(addressKey(peer), left);
+    this.#change(pair);
+    if (before[0] !== left[0]) this.#change({ source: UNSPECIFIED, peer: pair.peer });
   }
 
   /** A route that is replaced loses what the kernel learnt for it by Packet Too Big. */
   forgetMtu(own: Address, peer: Address): void {
-    const pairs = this.#pairs.get(addressKey(peer));
-    if (pairs?.has(addressKey(own)) !== true) return;
-    const all = [...pairs.values()];
-    this.#exchange(this.#setRoute(all), sourceOf(all));
-  }
-
-  isDiverted(own: Address, peer: Address): boolean {
-    return this.#pairs.get(addressKey(peer))?.has(addressKey(own)) === true;
+    const pair = this.#pairs.get(addressPairKey(own, peer));
+    if (pair === undefined) return;
+    this.#change(pair);
+    this.#change({ source: UNSPECIFIED, peer: pair.peer });
   }
 
   /** `rto_min` of all diverted routes from now on. */
   setRtoMin(rtoMinMs: number): void {
     if (rtoMinMs === this.#rtoMinMs) return;
     this.#rtoMinMs = rtoMinMs;
-    for (const pairs of this.#pairs.values()) {
-      const all = [...pairs.values()];
-      this.#exchange(this.#setRoute(all), sourceOf(all));
-    }
+    for (const { source, peer } of this.#pairs.values()) this.forgetMtu(source, peer);
+  }
+
+  /** Do `work` once the kernel knows everything that was asked for so far. */
+  afterwards(work: () => void): void {
+    this.#afterwards.push(work);
+    this.#schedule();
   }
 
   close(): void {
-    for (const pairs of [...this.#pairs.values()]) {
-      for (const { own, peer } of [...pairs.values()].reverse()) this.undivert(own, peer);
+    for (const { source, peer } of [...this.#pairs.values()]) this.undivert(source, peer);
+    while (this.#changed.size > 0) this.#tell();
+    this.#afterwards.length = 0;
+    perform(this.#options.route, [this.#rule(RTM_DELRULE, 0)], GONE);
+  }
+
+  #change(way: Way): void {
+    this.#changed.set(addressPairKey(way.source, way.peer), way);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => {
+      this.#work();
+    });
+  }
+
+  #work(): void {
+    this.#tell();
+    if (this.#changed.size > 0) {
+      setImmediate(() => {
+        this.#work();
+      });
+      return;
     }
+    this.#isScheduled = false;
+    for (const work of this.#afterwards.splice(0)) work();
   }
 
-  /** A route may only name a source that some interface has. */
-  #exchange(requests: Uint8Array, source: Address): void {
-    try {
-      this.#route.exchange(requests);
-    } catch (error) {
-      if (!(error instanceof LociError) || error.code !== 'EINVAL') throw error;
-      this.#kept.keep(source);
-      this.#retry(requests);
+  /** Tell the kernel of some of the changes. */
+  #tell(): void {
+    const { route, numbers } = this.#options;
+    const mtu = this.#options.mtu();
+    const changes: Change[] = [];
+    for (const [key, way] of this.#changed) {
+      if (changes.length === TOGETHER) break;
+      this.#changed.delete(key);
+      changes.push(this.#changeOf(way, mtu));
     }
+    if (changes.length === 0) return;
+    const refusal = refusalOf(route, joined(changes.map(({ request }) => request)), []);
+    if (refusal !== undefined) for (const change of changes) this.#insist(change); // behind an expected one there may be others
+    if (changes.some(({ isSet }) => isSet)) this.#report(refusalOf(route, recallSockets(numbers), []));
   }
 
-  /** Behind the refused route, the kernel has taken the rules: they are refused now as existing. */
-  #retry(requests: Uint8Array): void {
-    try {
-      this.#route.exchange(requests);
-    } catch (error) {
-      if (!(error instanceof LociError) || error.code !== 'EEXIST') throw error;
+  #insist({ request, isSet, preferredSource }: Change): void {
+    const { route, kept } = this.#options;
+    let refusal = refusalOf(route, request, isSet ? [] : GONE);
+    if (refusal?.code === 'EINVAL' && preferredSource !== undefined) {
+      kept.keep(preferredSource); // a route may only name a source that some interface has
+      refusal = refusalOf(route, request, []);
     }
+    this.#report(refusal);
   }
 
-  #setRoute(pairs: readonly Pair[]): Uint8Array {
-    return writeRoute(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, this.#routeOf(pairs));
+  #report(refusal: LociError | undefined): void {
+    if (refusal !== undefined) this.#options.onProblem(refusal);
   }
 
-  /** All pairs with one peer share a route. */
-  #routeOf(pairs: readonly Pair[]): RouteRequest {
-    return {
-      table: this.#numbers.divertTable,
-      destination: { address: firstOf(pairs).peer, length: 128 },
+  /** Packets that have a source are diverted with their pair, those that have none get the first identifier. */
+  #changeOf(way: Way, mtu: number): Change {
+    const [preferredSource] = isUnspecified(way.source) ? (this.#own.get(addressKey(way.peer)) ?? []) : [];
+    const isSet = preferredSource !== undefined || this.isDiverted(way.source, way.peer);
+    const request = isSet
+      ? writeRoute(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, {
+          ...this.#routeOf(way),
+          preferredSource,
+          rtoMinMs: this.#rtoMinMs,
+          mtu,
+        })
+      : writeRoute(RTM_DELROUTE, 0, this.#routeOf(way));
+    return { request, isSet, preferredSource };
+  }
+
+  #routeOf({ source, peer }: Way): RouteRequest {
+    const { numbers, tunIndex } = this.#options;
+    const destination = { address: peer, length: 128 };
+    return { table: numbers.divertTable, destination, source, protocol: PROTOCOL, index: tunIndex };
+  }
+
+  #rule(type: number, flags: number): Uint8Array {
+    const { divertPreference, divertTable, mark } = this.#options.numbers;
+    return writeRule(type, flags, {
+      priority: divertPreference,
+      table: divertTable,
       protocol: PROTOCOL,
-      index: this.#tunIndex,
-      preferredSource: sourceOf(pairs),
-      rtoMinMs: this.#rtoMinMs,
-      mtu: Math.min(...pairs.map((pair) => pair.mtu)),
-    };
+      mark: 0,
+      mask: mark,
+    });
   }
 
-  #pairRule(type: number, flags: number, { own, peer }: Pair): Uint8Array {
-    return writeRule(type, flags, { ...this.#rule(this.#numbers.divertPreference), source: own, destination: peer });
-  }
-
-  #unboundRule(type: number, flags: number, { peer }: Pair): Uint8Array {
-    return writeRule(type, flags, { ...this.#rule(this.#numbers.unboundPreference), destination: peer });
-  }
-
-  #rule(priority: number): { priority: number; table: number; protocol: number; mark: number; mask: number } {
-    const { divertTable, mark } = this.#numbers;
-    return { priority, table: divertTable, protocol: PROTOCOL, mark: 0, mask: mark };
+  /** Finds out now, not in the moment of a failure. */
+  #try(): void {
+    const request = this.#routeOf({ source: UNSPECIFIED, peer: DISCARD });
+    const { route } = this.#options;
+    const refusal = refusalOf(route, writeRoute(RTM_NEWROUTE, NLM_F_CREATE, request), []);
+    if (refusal !== undefined)
+      throw new LociError(
+        'kernel',
+        `the kernel takes no IPv6 routes by source (CONFIG_IPV6_SUBTREES): ${refusal.message}`,
+        {
+          cause: refusal,
+        },
+      );
+    perform(route, [writeRoute(RTM_DELROUTE, 0, request)], GONE);
   }
 }
 
-function firstOf(pairs: readonly Pair[]): Pair {
-  const [first] = pairs;
-  if (first === undefined) throw new RangeError('no pair is diverted');
-  return first;
-}
-
-/** The identifier that connections get that have none yet. */
-function sourceOf(pairs: readonly Pair[]): Address {
-  return (pairs.find((pair) => pair.unbound) ?? firstOf(pairs)).own;
+interface Change {
+  readonly request: Uint8Array;
+  /** Set or replaced, not taken away. */
+  readonly isSet: boolean;
+  readonly preferredSource: Address | undefined;
 }

@@ -1,9 +1,7 @@
 /** The numbers that interception takes from the kernel's shared name spaces; all configurable. */
 export interface InterceptionNumbers {
-  /** Preference of rules that divert one pair of identifiers. */
+  /** Preference of the rule that leads to the routes of diverted pairs. */
   readonly divertPreference: number;
-  /** Preference of rules that divert what has no source address yet. */
-  readonly unboundPreference: number;
   readonly divertTable: number;
   /** Preference of the rules of the first locator; the next one has the next. */
   readonly locatorPreference: number;
@@ -17,7 +15,6 @@ export interface InterceptionNumbers {
 
 export const DEFAULT_NUMBERS: InterceptionNumbers = {
   divertPreference: 100,
-  unboundPreference: 101,
   divertTable: 533,
   locatorPreference: 2001,
   locatorTable: 1001,

@@ -1,10 +1,10 @@
 import type { Address } from '../wire/address.ts';
+import { addressKey } from '../wire/address.ts';
 import { refuseClashes } from './clash.ts';
 import { cleanUp } from './cleanup.ts';
 import type { Leftover } from './cleanup.ts';
 import { Diversion } from './diversion.ts';
-import type { DivertOptions } from './diversion.ts';
-import type { LociError } from './error.ts';
+import { LociError } from './error.ts';
 import type { InterceptionNumbers } from './interception-numbers.ts';
 import { KeptIdentifiers } from './kept-identifiers.ts';
 import { LocatorRoutes, ROUTE_LIFETIME_SECONDS } from './locator-routes.ts';
@@ -22,10 +22,11 @@ export interface InterceptionOptions {
   /** Of the routes to peers with an established context: below the kernel's 200 ms, so that TCP does not sleep over a repair. */
   readonly rtoMinMs: number;
   /**
-   * Of the routes to peers with an established context: what the TUN device takes. Then a diversion changes no segment
-   * size: TCP takes a refused segment of the old size for a full queue, and waits for 200 ms.
+   * What the TUN device takes, at least 1280 (RFC 8200 §5): of the routes into it, and of those to peers with an established
+   * context. Then a diversion changes no segment size: TCP takes a refused segment of the old size for a full queue, and
+   * waits for 200 ms.
    */
-  readonly peerMtu?: () => number;
+  readonly mtu: () => number;
   /** A request that the kernel refused, although the rest goes on. */
   readonly onProblem: (problem: LociError) => void;
 }
@@ -33,22 +34,26 @@ export interface InterceptionOptions {
 /** Everything that this host's routing needs for packets between identifiers, set and taken away again. */
 export class Interception {
   readonly #route: NetlinkExchange;
+  readonly #onProblem: (problem: LociError) => void;
   readonly #kept: KeptIdentifiers;
   readonly #diversion: Diversion;
   readonly #locatorRoutes: LocatorRoutes;
   readonly #renewal: NodeJS.Timeout;
+  /** Neighbours that are to be forgotten. */
+  readonly #stale = new Map<string, { readonly index: number; readonly address: Address }>();
   #closed = false;
   /** What a former run had left, and is removed now. */
   readonly leftovers: readonly Leftover[];
 
   private constructor(options: InterceptionOptions) {
-    const { route, picture, tunIndex, numbers, rtoMinMs, onProblem, peerMtu } = options;
+    const { route, picture, tunIndex, numbers, rtoMinMs, onProblem, mtu } = options;
     this.#route = route;
+    this.#onProblem = onProblem;
     this.leftovers = cleanUp(route, { keepAddresses: true });
     refuseClashes(route, numbers);
     this.#kept = new KeptIdentifiers(route, tunIndex);
-    this.#diversion = new Diversion(route, tunIndex, this.#kept, numbers, rtoMinMs);
-    this.#locatorRoutes = new LocatorRoutes(route, picture, numbers, rtoMinMs, onProblem, peerMtu);
+    this.#diversion = Diversion.open({ ...options, kept: this.#kept });
+    this.#locatorRoutes = new LocatorRoutes(route, picture, numbers, rtoMinMs, onProblem, mtu);
     this.#renewal = setInterval(
       () => {
         this.#locatorRoutes.renew();
@@ -77,9 +82,12 @@ export class Interception {
     this.#locatorRoutes.release(peerLocators);
   }
 
-  /** Packets from `own` to `peer` go into the TUN device from now on, also those of open sockets. */
-  divert(own: Address, peer: Address, options: DivertOptions): void {
-    this.#diversion.divert(own, peer, options);
+  /**
+   * Packets from `own` to `peer` go into the TUN device from the end of this turn of the event loop on, also those of open
+   * sockets; so do packets to `peer` that have no source yet, and get `own`.
+   */
+  divert(own: Address, peer: Address): void {
+    this.#diversion.divert(own, peer);
   }
 
   undivert(own: Address, peer: Address): void {
@@ -95,16 +103,33 @@ export class Interception {
     return this.#diversion.isDiverted(own, peer);
   }
 
+  /** Do `work` once the kernel knows all pairs that were diverted or not any more until now. */
+  afterwards(work: () => void): void {
+    this.#diversion.afterwards(work);
+  }
+
   /**
    * Drop the packets that wait for these neighbours' link-layer addresses, as they do for seconds on a link without carrier:
    * TCP does not send again what it believes to be in a queue of its own host.
    */
   forgetNeighbours(index: number, addresses: readonly Address[]): void {
-    perform(
-      this.#route,
-      addresses.map((address) => writeNeighbourDeletion(index, address)),
-      GONE,
-    );
+    if (this.#stale.size === 0) {
+      this.afterwards(() => {
+        this.#forget(); // what is sent again at once shall be diverted
+      });
+    }
+    for (const address of addresses) this.#stale.set(`${String(index)} ${addressKey(address)}`, { index, address });
+  }
+
+  #forget(): void {
+    const requests = [...this.#stale.values()].map(({ index, address }) => writeNeighbourDeletion(index, address));
+    this.#stale.clear();
+    try {
+      perform(this.#route, requests, GONE);
+    } catch (error) {
+      if (!(error instanceof LociError)) throw error;
+      this.#onProblem(error);
+    }
   }
 
   setRtoMin(rtoMinMs: number): void {

@@ -9,6 +9,7 @@ import type { NextHop, RouteRequest } from './netlink/route.ts';
 import { RTM_DELRULE, RTM_NEWRULE, writeRule } from './netlink/rule.ts';
 import type { LocalLocator, NetworkPicture } from './network-picture.ts';
 import { PROTOCOL } from './own-mark.ts';
+import { recallSockets } from './recall.ts';
 import { GONE, perform, refusalOf } from './refusal.ts';
 
 /** The default route of a locator lives this long unless it is renewed, so that it dies soon after a killed process. */
@@ -42,7 +43,7 @@ export class LocatorRoutes {
   readonly #slots = new Map<string, Slot>();
   readonly #peers = new Map<string, Peer>();
   readonly #onProblem: (problem: LociError) => void;
-  readonly #mtu: () => number | undefined;
+  readonly #mtu: () => number;
   #rtoMinMs: number;
 
   constructor(
@@ -51,7 +52,7 @@ export class LocatorRoutes {
     numbers: InterceptionNumbers,
     rtoMinMs: number,
     onProblem: (problem: LociError) => void,
-    mtu: () => number | undefined = () => undefined,
+    mtu: () => number,
   ) {
     this.#mtu = mtu;
     this.#route = route;
@@ -90,20 +91,7 @@ export class LocatorRoutes {
       [...this.#slots.values()].flatMap((slot) => added.flatMap((peer) => this.#peerRoute(slot, peer))),
       GONE,
     );
-    this.#perform(
-      added.slice(0, 1).flatMap((peer) => this.#recall(peer)),
-      GONE,
-    );
-  }
-
-  /**
-   * Sockets keep the route that they found when they connected, here the main table's, until some rule is added: one that
-   * changes nothing, and goes at once, makes them look again, and find `rto_min` while all is well.
-   */
-  #recall({ address }: Peer): Uint8Array[] {
-    const passing = { priority: this.#numbers.locatorPreference, destination: address, protocol: PROTOCOL };
-    const rule = { ...passing, table: RT_TABLE_MAIN, suppressPrefixLength: 0 };
-    return [writeRule(RTM_NEWRULE, NLM_F_CREATE, rule), writeRule(RTM_DELRULE, 0, rule)];
+    if (added.length > 0) this.#perform([recallSockets(this.#numbers)], GONE); // to find `rto_min` while all is well
   }
 
   release(peerLocators: readonly Address[]): void {

@@ -13,7 +13,15 @@ import type { AddressMessage } from './netlink/address.ts';
 import { IFF_LOOPBACK, IFF_LOWER_UP, IFF_UP, parseLink, RTM_DELLINK, RTM_NEWLINK } from './netlink/link.ts';
 import type { LinkMessage } from './netlink/link.ts';
 import { AF_INET6, messageFlags, messageType, NLM_F_REPLACE } from './netlink/message.ts';
-import { parseRoute, RT_TABLE_MAIN, RTM_DELROUTE, RTM_F_CLONED, RTM_NEWROUTE, RTN_UNICAST } from './netlink/route.ts';
+import {
+  isOfTable,
+  parseRoute,
+  RT_TABLE_MAIN,
+  RTM_DELROUTE,
+  RTM_F_CLONED,
+  RTM_NEWROUTE,
+  RTN_UNICAST,
+} from './netlink/route.ts';
 import type { NextHop, Prefix, RouteMessage } from './netlink/route.ts';
 import { PROTOCOL } from './own-mark.ts';
 
@@ -91,6 +99,7 @@ export class NetworkPicture {
       }
       case RTM_NEWROUTE:
       case RTM_DELROUTE: {
+        if (!isOfTable(message, RT_TABLE_MAIN)) return false; // ours come by the thousand
         const route = parseRoute(message);
         if (!route.ok || !ofMainTable(route.value)) return false;
         return this.#route(route.value, type === RTM_NEWROUTE, (messageFlags(message) & NLM_F_REPLACE) !== 0);

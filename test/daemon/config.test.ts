@@ -32,7 +32,7 @@ describe('the configuration file', () => {
       keyFile: '/var/lib/loci/key.json',
       controlSocket: '/run/loci/control.sock',
       tun: { name: 'loci0' },
-      interception: { mark: 0x1000_0000, ownPreference: 100, peerPreference: 101, table: 533, rtoMinMs: 50 },
+      interception: { mark: 0x1000_0000, divertPreference: 100, table: 533, rtoMinMs: 50 },
       policy: { triggerPackets: 50, exemptPorts: [53], idleMinutes: 5 },
       detection: { returnAfterSeconds: 5, probeBudget: 200, sendTimeoutMs: {} },
     });
@@ -88,7 +88,6 @@ describe('a mistake in the configuration', () => {
       2,
       'interception.table must not be 253, 254 or 255: the kernel has its own tables there',
     ],
-    ['[interception]\nown_preference = 200', 1, 'interception.peer_preference must be greater than own_preference'],
     [
       '[interception]\nlocator_table = 500',
       2,
@@ -98,7 +97,7 @@ describe('a mistake in the configuration', () => {
     [
       '[interception]\nlocator_preference = 99',
       2,
-      'interception.locator_preference must be greater than peer_preference',
+      'interception.locator_preference must be greater than divert_preference',
     ],
     ['tun = 3', 1, 'tun must be a table'],
     ['[tun]\nname = "a name"', 2, 'tun.name must be an interface name of 1 to 15 characters'],

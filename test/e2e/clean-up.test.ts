@@ -17,8 +17,7 @@ import type { Ended, RunningDaemon } from './support/host-alone.ts';
 const OTHERS = ['2001:db8:99::1', '2001:db8:1:c::1', '2001:db8:2:c::1', 'fd00::1'] as const;
 const OTHER_NUMBERS = {
   interception: {
-    own_preference: 310,
-    peer_preference: 311,
+    divert_preference: 310,
     locator_preference: 3_001,
     table: 733,
     locator_table: 4_001,

@@ -122,6 +122,11 @@ export function parseRoute(message: Uint8Array): Parsed<RouteMessage> {
   });
 }
 
+/** Whether a message speaks of a route in `table`, which is less than 256; without a look at the rest. */
+export function isOfTable(message: Uint8Array, table: number): boolean {
+  return message[NLMSG_HDRLEN + 4] === table;
+}
+
 interface Metrics {
   readonly rtoMinMs: number | undefined;
   readonly mtu: number | undefined;
@@ -167,6 +172,8 @@ function parseNextHops(message: Uint8Array, attributes: AttributeCursor): NextHo
 export interface RouteRequest {
   readonly table: number;
   readonly destination: Prefix;
+  /** Only packets from this address; the unspecified one stands for packets that have none yet. */
+  readonly source?: Address | undefined;
   readonly protocol: number;
   readonly index: number;
   readonly gateway?: Address | undefined;
@@ -178,9 +185,12 @@ export interface RouteRequest {
 
 /** RTM_NEWROUTE or RTM_DELROUTE of an IPv6 unicast route. */
 export function writeRoute(type: number, flags: number, route: RouteRequest): Uint8Array {
-  const fixed = Uint8Array.of(AF_INET6, route.destination.length, 0, 0, 0, route.protocol, 0, RTN_UNICAST, 0, 0, 0, 0);
+  const { destination, source, protocol } = route;
+  const sourceLength = source === undefined ? 0 : 128;
+  const fixed = Uint8Array.of(AF_INET6, destination.length, sourceLength, 0, 0, protocol, 0, RTN_UNICAST, 0, 0, 0, 0);
   const attributes = [u32Attribute(RTA_TABLE, route.table), u32Attribute(RTA_OIF, route.index)];
-  if (route.destination.length > 0) attributes.push(attribute(RTA_DST, route.destination.address));
+  if (destination.length > 0) attributes.push(attribute(RTA_DST, destination.address));
+  if (source !== undefined) attributes.push(attribute(RTA_SRC, source));
   if (route.gateway !== undefined) attributes.push(attribute(RTA_GATEWAY, route.gateway));
   if (route.preferredSource !== undefined) attributes.push(attribute(RTA_PREFSRC, route.preferredSource));
   if (route.expiresSeconds !== undefined) attributes.push(u32Attribute(RTA_EXPIRES, route.expiresSeconds));
@@ -201,10 +211,12 @@ export function listRoutes(): Uint8Array {
   return request(RTM_GETROUTE, NLM_F_DUMP, fixed);
 }
 
-/** Ask which route packets to `destination` take, and with which source, as `ip -6 route get` does. */
-export function lookUpRoute(destination: Address): Uint8Array {
+/** Ask which route packets to `destination` take, and with which source unless given, as `ip -6 route get` does. */
+export function lookUpRoute(destination: Address, source?: Address): Uint8Array {
   const fixed = new Uint8Array(FIXED_LENGTH);
   fixed[0] = AF_INET6;
   fixed[1] = 128;
-  return request(RTM_GETROUTE, NLM_F_ACK, fixed, attribute(RTA_DST, destination));
+  if (source === undefined) return request(RTM_GETROUTE, NLM_F_ACK, fixed, attribute(RTA_DST, destination));
+  fixed[2] = 128;
+  return request(RTM_GETROUTE, NLM_F_ACK, fixed, attribute(RTA_DST, destination), attribute(RTA_SRC, source));
 }

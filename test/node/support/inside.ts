@@ -9,7 +9,7 @@ import { DEFAULT_NUMBERS } from '../../../src/node/interception-numbers.ts';
 import { Interception } from '../../../src/node/interception.ts';
 import { LocatorMonitor } from '../../../src/node/locators.ts';
 import { listLinks, parseLink } from '../../../src/node/netlink/link.ts';
-import { listRoutes, parseRoute } from '../../../src/node/netlink/route.ts';
+import { listRoutes, lookUpRoute, parseRoute } from '../../../src/node/netlink/route.ts';
 import type { Prefix } from '../../../src/node/netlink/route.ts';
 import { listRules, parseRule } from '../../../src/node/netlink/rule.ts';
 import { NetlinkSocket } from '../../../src/node/netlink.ts';
@@ -128,6 +128,7 @@ const commands: Record<string, (...parameters: never[]) => unknown> = {
       tunIndex: need(tun).index,
       numbers: { ...DEFAULT_NUMBERS, ...numbers },
       rtoMinMs: 50,
+      mtu: () => 1400,
       onProblem,
     });
     interception = opened;
@@ -139,10 +140,38 @@ const commands: Record<string, (...parameters: never[]) => unknown> = {
   },
   /** Packets that the kernel sent into the device, without its own multicast. */
   tunPackets: () => tunPackets,
-  divert(from: string, to: string, unbound = true) {
+  async divert(from: string, to: string) {
     const begin = performance.now();
-    need(interception).divert(address(from), address(to), { mtu: 1400, unbound });
+    need(interception).divert(address(from), address(to));
+    await Promise.resolve(); // the end of this turn
     return performance.now() - begin;
+  },
+  /** In one turn from `from` to as many peers; the longest time in milliseconds that anything else had to wait, and all of it. */
+  async divertMany(from: string, count: number, isOn = true) {
+    const peers = Array.from({ length: count }, (_, i) => address(`2001:db8:9:${(i + 1).toString(16)}::b`));
+    const begin = performance.now();
+    for (const peer of peers) {
+      if (isOn) need(interception).divert(address(from), peer);
+      else need(interception).undivert(address(from), peer);
+    }
+    let isDone = false;
+    need(interception).afterwards(() => {
+      isDone = true;
+    });
+    let longest = 0;
+    for (let before = begin; !isDone;) {
+      await new Promise((resolve) => setImmediate(resolve));
+      longest = Math.max(longest, performance.now() - before);
+      before = performance.now();
+    }
+    return { longest, total: performance.now() - begin };
+  },
+  /** Microseconds that the kernel takes to find the route of a packet. */
+  lookUp(from: string, to: string) {
+    const asked = lookUpRoute(address(to), address(from));
+    const begin = performance.now();
+    for (let i = 0; i < 200; i++) route.exchange(asked);
+    return (performance.now() - begin) * 5;
   },
   undivert(from: string, to: string) {
     need(interception).undivert(address(from), address(to));
