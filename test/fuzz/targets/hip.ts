@@ -1,13 +1,26 @@
+import { readKeyLog } from '../../../src/cli/key-log.ts';
+import { dissect } from '../../../src/dissect/capture.ts';
 import { encodeHip, parseHip } from '../../../src/hip/packet-codec.ts';
 import { mac2Range, macRange, signedRange, signedRange2 } from '../../../src/hip/packet-ranges.ts';
 import { PACKET_TYPES } from '../../../src/hip/packet.ts';
 import { PARAMETER_TYPES } from '../../../src/hip/parameter.ts';
 import type { HipParameter } from '../../../src/hip/parameter.ts';
 import { encodeParameters, parseDecrypted, parseParameters } from '../../../src/hip/parameter-list.ts';
+import { nodeCrypto } from '../../../src/node/crypto.ts';
+import { nodeHipCrypto } from '../../../src/node/hip-crypto.ts';
 import { sameOctets } from '../../../src/wire/address.ts';
+import { networkPacket } from '../../../src/wire/link-layer.ts';
+import {
+  LINKTYPE_RAW,
+  enhancedPacket,
+  interfaceDescription,
+  parseCapture,
+  sectionHeader,
+} from '../../../src/wire/pcapng.ts';
 import { hipPacketsOf } from '../../hip/wire-capture.ts';
 import { HOST_ID_P384 } from '../../hip/wire-examples.ts';
 import type { Target } from '../targets.ts';
+import { vector } from './wire.ts';
 
 const exchange = hipPacketsOf('cutehip-rfcpatched-rsa.pcap').map(({ octets }) => octets);
 const eight = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
@@ -64,6 +77,29 @@ const notify = encodeHip({
   parameters: [{ type: 'NOTIFICATION', notifyType: 16_385, notificationData: new Uint8Array(0) }],
 });
 
+const keys = readKeyLog(new URL('../../vectors/cutehip-rfcpatched-rsa-keys-a.jsonl', import.meta.url).pathname);
+const MEANS = { crypto: nodeCrypto, hipCrypto: nodeHipCrypto, keys };
+const FILE_HEAD = [...sectionHeader(), ...interfaceDescription({ linkType: LINKTYPE_RAW })];
+
+/** The IPv4 packets of the exchange, HIP and ESP, each also with UDP before its payload. */
+function ipPackets(): Uint8Array[] {
+  const parsed = parseCapture(vector('cutehip-rfcpatched-rsa.pcap'));
+  if (!parsed.ok) throw new Error(parsed.reason);
+  const packets = parsed.value.packets
+    .map(({ interface: port, octets }) => networkPacket(port.linkType, octets)?.slice() ?? new Uint8Array(0))
+    .filter((packet) => packet[9] === 139 || packet[9] === 50);
+  return packets.flatMap((packet) => {
+    const marker = packet[9] === 139 ? [0, 0, 0, 0] : [];
+    const payload = [...marker, ...packet.subarray(20)];
+    const length = 8 + payload.length;
+    const udp = [0x29, 0x04, 0x29, 0x04, length >> 8, length & 0xff, 0, 0];
+    const header = packet.slice(0, 20);
+    header.set([(20 + length) >> 8, (20 + length) & 0xff], 2);
+    header[9] = 17;
+    return [packet, Uint8Array.from([...header, ...udp, ...payload])];
+  });
+}
+
 /** Padding and reserved fields become zeros when written, so octets written twice are compared. */
 function writesAlike(once: Uint8Array, twice: Uint8Array): void {
   if (!sameOctets(once, twice)) throw new Error('does not read what it wrote');
@@ -102,5 +138,19 @@ export const hipTargets: Readonly<Record<string, Target>> = {
   'HIP decrypted parameters': {
     run: (bytes) => parseDecrypted(bytes).ok,
     corpus: [HOST_ID_P384, Uint8Array.from([...HOST_ID_P384, ...new Uint8Array(16).fill(16)])],
+  },
+  /** An IP packet in, verified with keys. */
+  'loci dissect of HIP': {
+    isSlow: true,
+    run: (bytes) => {
+      const file = parseCapture(Uint8Array.from([...FILE_HEAD, ...enhancedPacket(0, 0n, bytes)]));
+      if (!file.ok) throw new Error('the frame around the packet is wrong');
+      const [entry] = [...dissect(file.value, MEANS)];
+      if (entry === undefined) return false;
+      if (JSON.stringify(entry).length === 0) throw new Error('is no JSON');
+      return 'message' in entry ? entry.message : false;
+    },
+    corpus: ipPackets(),
+    reaches: [...Object.keys(PACKET_TYPES).filter((type) => type !== 'NOTIFY'), 'ESP'],
   },
 };
