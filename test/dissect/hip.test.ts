@@ -263,6 +263,17 @@ describe('HIP packets', () => {
     });
   });
 
+  it('of IPv4 in fragments are told as such', () => {
+    const whole = encodeHip(packet({}));
+    const ip = (flags: number, offset: number, payload: Uint8Array): Uint8Array => {
+      const header = [0x45, 0, 0, 20 + payload.length, 0, 1, flags, offset, 64, HIP, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2];
+      return Uint8Array.from([...header, ...payload]);
+    };
+    const [first, later] = messagesOf(ip(0x20, 0, whole.slice(0, 40)), ip(0, 5, whole.slice(40)));
+    expect(first).toMatchObject({ src: '192.0.2.1', message: 'NOTIFY', error: { reason: 'fragment', at: 1 } });
+    expect(later).toMatchObject({ dst: '192.0.2.2', message: 'Unknown', error: { reason: 'fragment', at: 0 } });
+  });
+
   it('that are spoilt on the way have a bad checksum, and nothing is learnt from them', () => {
     const spoilt = overIp({}).map((octet, i) => (i === 60 ? octet ^ 1 : octet));
     expect(messageIn(spoilt).checksum).toBe('bad');
