@@ -17,6 +17,7 @@ import type { LocatorChange } from '../node/locators.ts';
 import { NetlinkSocket } from '../node/netlink.ts';
 import type { LocalLocator } from '../node/network-picture.ts';
 import { PacketObservation } from '../node/nftables.ts';
+import type { CountVisitor } from '../node/nftables.ts';
 import { Observation } from '../node/observation.ts';
 import { OwnAddresses } from '../node/own-addresses.ts';
 import { Icmpv6Socket, RawReceiver, RawSender } from '../node/packets.ts';
@@ -28,6 +29,8 @@ import { prefixOf, sameOctets } from '../wire/address.ts';
 import { SHIM6 } from '../wire/ipv6.ts';
 import type { Instant } from '../wire/time.ts';
 import type { Config, PolicyRule } from './config.ts';
+import { Discovery } from './discovery.ts';
+import type { Sight } from './discovery.ts';
 import { takeHandover, writeHandover } from './handover.ts';
 import { identifierFor, identitiesOf } from './identity.ts';
 import type { KeyedIdentity } from './identity.ts';
@@ -42,9 +45,6 @@ import { interfaceSelected, linkOf } from './selection.ts';
 import { settingsOf } from './settings.ts';
 import { Silence } from './silence.ts';
 import { DaemonView } from './view.ts';
-
-/** How often pairs without a context are looked at. */
-const DISCOVERY_MS = 200;
 
 /** A context whose addresses have not come back by then is left to R1bis (RFC 5533 §7.17). */
 const RESUME_WITHIN_MS = 10_000;
@@ -222,12 +222,9 @@ class Daemon implements Running {
       this.#follow(change);
     });
     this.#follow({ locators: monitor.locators, departed: [] });
-    const discovery = setInterval(() => {
-      this.#discover();
-    }, DISCOVERY_MS);
-    closers.push(() => {
-      clearInterval(discovery);
-    });
+    if (!this.#counters.canRest)
+      log.info({}, 'the kernel has no nfnetlink_log: locid wakes up 50 times a second also while nothing is sent');
+    this.#open(new Discovery(this.#counters, () => this.#discover())).look();
   }
 
   /** Let metrics be read. Without this nothing is counted for them, and their library is not loaded. */
@@ -335,18 +332,20 @@ class Daemon implements Running {
     ];
   }
 
-  /** Which pairs without a context have enough traffic for one? */
-  #discover(): void {
+  /** Which pairs without a context have enough traffic for one? How many packets there were, and whether answers are awaited. */
+  #discover(): Sight {
     const now = monotonic();
-    this.#counters.seen((octets, at, packets, bytes) => {
-      this.#consider(octets, at, packets, bytes, now);
-    });
-    for (const rule of this.#policy.counted) {
-      this.#counters.seenOf(rule, (octets, at, packets, bytes) => {
+    let packetsInAll = 0;
+    const consider =
+      (rule?: number): CountVisitor =>
+      (octets, at, packets, bytes) => {
+        packetsInAll += packets;
         this.#consider(octets, at, packets, bytes, now, rule);
-      });
-    }
+      };
+    this.#counters.seen(consider());
+    for (const rule of this.#policy.counted) this.#counters.seenOf(rule, consider(rule));
     for (const ulids of this.#silence.unanswered(now)) this.#shell.input({ type: 'unanswered', ulids });
+    return { packets: packetsInAll, isListening: this.#silence.isListening };
   }
 
   #consider(octets: Uint8Array, at: number, packets: number, bytes: number, now: Instant, rule?: number): void {

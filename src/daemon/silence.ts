@@ -50,6 +50,11 @@ export class Silence {
     }
   }
 
+  /** Whether `unanswered` may say something new although nothing more is sent. */
+  get isListening(): boolean {
+    return [...this.#pairs.values()].some((pair) => pair.since !== undefined);
+  }
+
   /** Those whose peer has been silent since before the last call. To be called when all pairs were told. */
   unanswered(now: Instant): LocatorPair[] {
     if (this.#version !== this.#peers.version) this.#ear.setKnown(this.#peers.addresses);

@@ -57,18 +57,17 @@ export function classSets(
   );
 }
 
-/** `counted` are the expressions that load the pair of a packet that is to be counted. */
+/** `counted` are the expressions that load the pair of a packet that is to be counted, `then` those for after that. */
 export function classRules(
   table: string,
   classes: readonly FlowClass[],
-  counted: readonly Uint8Array[],
-  timeoutMs: number,
+  { counted, then, timeoutMs }: { counted: readonly Uint8Array[]; then: readonly Uint8Array[]; timeoutMs: number },
 ): Uint8Array[] {
   return classes.flatMap((flow, index) =>
     matches(flow).flatMap((match) => {
       const last = appendedRule(table, 'output', ...match, accept());
       if (!flow.counts) return [last];
-      return [appendedRule(table, 'output', ...match, ...counted, update(setOfClass(index), timeoutMs)), last];
+      return [appendedRule(table, 'output', ...match, ...counted, update(setOfClass(index), timeoutMs), ...then), last];
     }),
   );
 }

@@ -64,6 +64,26 @@ export class NetlinkSocket {
     });
   }
 
+  /** Call back while messages wait; they do until `discard`. */
+  onWaiting(callback: () => void): void {
+    this.#descriptor.onReadable(callback);
+  }
+
+  /** Call back no more, or again. */
+  pause(paused: boolean): void {
+    this.#descriptor.pause(paused);
+  }
+
+  /** Throw away the messages that wait. */
+  discard(): void {
+    while (this.#descriptor.fd >= 0) {
+      const received = addon().netlinkReceive(this.#descriptor.fd);
+      if (typeof received !== 'number' && received.length === 0) return;
+      if (typeof received === 'number' && -received !== constants.errno.ENOBUFS)
+        throw systemError(-received, 'cannot read netlink messages');
+    }
+  }
+
   unref(): void {
     this.#descriptor.unref();
   }

@@ -2,47 +2,25 @@ import type { Address } from '../wire/address.ts';
 import { addressKey } from '../wire/address.ts';
 import type { Instant } from '../wire/time.ts';
 import { LociError } from './error.ts';
-import { classRules, classSets, leftAlone, setOfClass } from './flow-classes.ts';
-import type { FlowClass } from './flow-classes.ts';
-import { hostU32 } from './netlink/attributes.ts';
-import { accept, compare, HEADER, lookup, masked, META, meta, payload, update } from './netlink/nf-expressions.ts';
-import {
-  appendedRule,
-  baseChain,
-  elements,
-  listElements,
-  listOnly,
-  newSet,
-  ownedTable,
-  parseElements,
-  transaction,
-} from './netlink/nf-tables.ts';
+import { setOfClass } from './flow-classes.ts';
+import { elements, listElements, listOnly, parseElements, transaction } from './netlink/nf-tables.ts';
 import { NetlinkSocket } from './netlink.ts';
+import {
+  ACTIVE,
+  HEARD,
+  KNOWN,
+  KNOWN_SIZE,
+  OWN,
+  PAIR_LENGTH,
+  ruleset,
+  SEEN,
+  TABLE,
+  WATCH,
+} from './observation-rules.ts';
+import type { RuleOptions } from './observation-rules.ts';
+import { PacketLog } from './packet-log.ts';
 
-const TABLE = 'loci';
-const WATCH = 'watch';
-const ACTIVE = 'active';
-const SEEN = 'seen';
-const OWN = 'own';
-const KNOWN = 'known';
-const HEARD = 'heard';
-
-const WATCH_SIZE = 65536;
-const SEEN_SIZE = 16384;
-const KNOWN_SIZE = 16384;
 const QUIET_MS = 3000; // without a packet for so long, a watched pair is not listed until the next one
-const SEEN_TIMEOUT_MS = 60_000;
-const PRIORITY = -350; // before connection tracking and whatever drops
-
-const HIP = 139;
-const SHIM6 = 140;
-const ICMPV6 = 58;
-const ROUTER_SOLICITATION = 133; // RFC 4861 §4: Neighbour Discovery is 133 to 137
-const REDIRECT = 137;
-const LOOPBACK = 1; // in every network namespace
-const SOURCE_AT = 8; // RFC 8200 §3
-const DESTINATION_AT = 24;
-const PAIR_LENGTH = 32;
 
 /** Source and destination as they stand in packets. */
 export interface ObservedPair {
@@ -54,14 +32,15 @@ export interface ObservedPair {
 export type CountVisitor = (octets: Uint8Array, at: number, packets: number, bytes: number) => void;
 
 /** What observation needs to know. */
-export interface ObservationOptions {
-  readonly tunIndex: number;
-  /** The bit that our own sockets set on what they send. */
-  readonly mark: number;
-  /** TCP and UDP ports whose packets `seen` leaves out, as source or destination. */
-  readonly exemptPorts: readonly number[];
-  /** Of what remains, classes that are counted apart, or not at all; `seen` has the rest. */
-  readonly classes?: readonly FlowClass[];
+export interface ObservationOptions extends RuleOptions {
+  /** False: do without nfnetlink_log, as on a kernel that has none. */
+  readonly hasLog?: boolean;
+}
+
+/** Packets of watched pairs that were quiet, and of all others that are counted. */
+interface Logs {
+  readonly watched: PacketLog;
+  readonly others: PacketLog;
 }
 
 /** What a watched pair has counted: `base` before it was last quiet, `listed` since. */
@@ -76,22 +55,26 @@ interface Total {
  * vanishes with this socket. What we send ourselves, Shim6 and HIP, and what goes through the TUN device is left out.
  *
  * The first packet of a watched pair puts it into the set `active`, where it counts; what is quiet is removed from there. So
- * a poll costs by the pairs in use, however many are watched.
+ * a poll costs by the pairs in use, however many are watched. The same packet is logged: with no pair in use nobody polls.
  */
 export class PacketObservation {
   readonly #socket: NetlinkSocket;
+  readonly #logs: Logs | undefined;
   readonly #totals = new Map<string, Total>();
   readonly #active = new Map<string, Uint8Array>();
   readonly #strays: Uint8Array[] = [];
   readonly #own = new Map<string, Address>();
   readonly #known = new Map<string, Address>();
 
-  private constructor(options: ObservationOptions) {
+  private constructor(options: ObservationOptions, logs: Logs | undefined) {
     this.#socket = NetlinkSocket.open('netfilter');
+    this.#logs = logs;
     try {
-      this.#socket.exchange(transaction(ruleset(options)));
+      this.#socket.exchange(
+        transaction(ruleset(options, logs && { watched: logs.watched.group, others: logs.others.group })),
+      );
     } catch (error) {
-      this.#socket.close();
+      this.close();
       throw error;
     }
   }
@@ -99,10 +82,21 @@ export class PacketObservation {
   /** Throws a `LociError` that names the remedy where nf_tables is missing or refuses. */
   static open(options: ObservationOptions): PacketObservation {
     try {
-      return new PacketObservation(options);
+      const logs = options.hasLog === false ? undefined : openLogs();
+      try {
+        return new PacketObservation(options, logs);
+      } catch (error) {
+        if (logs === undefined) throw error;
+        return new PacketObservation(options, undefined); // a kernel may have the log, and no rules for it
+      }
     } catch (error) {
       throw explained(error);
     }
+  }
+
+  /** Whether `rest` works: else the kernel has no nfnetlink_log (CONFIG_NETFILTER_NETLINK_LOG, CONFIG_NFT_LOG). */
+  get canRest(): boolean {
+    return this.#logs !== undefined;
   }
 
   /** The addresses whose new correspondents `seen` reports. */
@@ -130,9 +124,20 @@ export class PacketObservation {
 
   /** What watched pairs have counted: all that had packets in the last seconds, in no order; counts never fall. */
   counters(visit: CountVisitor): void {
+    this.#logs?.watched.forget(); // whatever is logged from now on, this list may be without it
     const now = performance.now();
     this.#list(listElements(TABLE, ACTIVE), this.#counting(visit, now));
     this.#dropQuiet(now);
+  }
+
+  /**
+   * When no pair was in use at the last call of `counters`: call `wake`, once, when one is, and return true. False when some
+   * are, or the kernel cannot tell: ask again soon.
+   */
+  rest(wake: () => void): boolean {
+    if (this.#logs === undefined || this.#active.size > 0) return false;
+    this.#logs.watched.once(wake);
+    return true;
   }
 
   /** The same of at least these pairs: cheaper when they are few of many. */
@@ -144,6 +149,20 @@ export class PacketObservation {
     const listed = pairs.map(keyOf).filter((key) => this.#active.has(addressKey(key)));
     if (listed.length === 0) return;
     this.#list(listOnly(TABLE, ACTIVE, listed), this.#counting(visit, performance.now()));
+  }
+
+  /**
+   * Call `wake`, once, when `seen` or `seenOf` would say something new, which they may have done since `forgetOthers`. False
+   * when the kernel cannot tell.
+   */
+  restFromOthers(wake: () => void): boolean {
+    this.#logs?.others.once(wake);
+    return this.canRest;
+  }
+
+  /** What was sent on unwatched pairs up to now wakes nobody; `seen` and `seenOf` come next. */
+  forgetOthers(): void {
+    this.#logs?.others.forget();
   }
 
   /** Unwatched pairs with an own source that were sent to in the last minute: for one slow poll. */
@@ -162,6 +181,8 @@ export class PacketObservation {
   }
 
   close(): void {
+    this.#logs?.watched.close();
+    this.#logs?.others.close();
     this.#socket.close();
   }
 
@@ -222,93 +243,19 @@ export class PacketObservation {
 
 const LOOKED_UP_TOGETHER = 100; // answers must fit the receive buffer of the socket, one message each
 
+function openLogs(): Logs | undefined {
+  const watched = PacketLog.open();
+  const others = watched && PacketLog.open();
+  if (watched !== undefined && others !== undefined) return { watched, others };
+  watched?.close();
+  return undefined;
+}
+
 function keyOf({ source, destination }: ObservedPair): Uint8Array {
   const key = new Uint8Array(PAIR_LENGTH);
   key.set(source);
   key.set(destination, 16);
   return key;
-}
-
-function ruleset({ tunIndex, mark, exemptPorts, classes = [] }: ObservationOptions): Uint8Array[] {
-  const pair = payload(HEADER.network, SOURCE_AT, PAIR_LENGTH);
-  const destination = (length: number): Uint8Array => payload(HEADER.network, DESTINATION_AT, length);
-  const between = (first: number, last: number): Uint8Array[] => [
-    compare('atLeast', Uint8Array.of(first)),
-    compare('atMost', Uint8Array.of(last)),
-  ];
-  const common = (chain: 'input' | 'output'): Uint8Array[] => [
-    baseChain(TABLE, chain, PRIORITY),
-    appendedRule(
-      TABLE,
-      chain,
-      meta(chain === 'input' ? META.iif : META.oif),
-      compare('equal', hostU32(tunIndex)),
-      accept(),
-    ),
-    appendedRule(TABLE, chain, meta(META.mark), masked(hostU32(mark)), compare('unequal', hostU32(0)), accept()),
-    appendedRule(TABLE, chain, meta(META.l4proto), ...between(HIP, SHIM6), accept()),
-    appendedRule(
-      TABLE,
-      chain,
-      meta(META.l4proto),
-      compare('equal', Uint8Array.of(ICMPV6)),
-      payload(HEADER.transport, 0, 1),
-      ...between(ROUTER_SOLICITATION, REDIRECT),
-      accept(),
-    ),
-    appendedRule(TABLE, chain, pair, lookup(ACTIVE), accept()), // counts there: the way of almost all packets
-    appendedRule(TABLE, chain, pair, lookup(WATCH), update(ACTIVE), accept()),
-  ];
-  const all = [...classes, ...exemptPorts.map((port) => ({ port, counts: false }))];
-  return [
-    ownedTable(TABLE),
-    newSet({ table: TABLE, name: WATCH, id: 1, addresses: 2, size: WATCH_SIZE, kind: 'static' }),
-    newSet({ table: TABLE, name: ACTIVE, id: 4, addresses: 2, size: WATCH_SIZE, kind: 'dynamic' }),
-    newSet({
-      table: TABLE,
-      name: SEEN,
-      id: 2,
-      addresses: 2,
-      size: SEEN_SIZE,
-      kind: 'dynamic',
-      timeoutMs: SEEN_TIMEOUT_MS,
-    }),
-    newSet({ table: TABLE, name: OWN, id: 3, addresses: 1, size: 1024, kind: 'static' }),
-    ...classSets(TABLE, all, { firstId: 7, size: SEEN_SIZE, timeoutMs: SEEN_TIMEOUT_MS }),
-    newSet({ table: TABLE, name: KNOWN, id: 5, addresses: 1, size: KNOWN_SIZE, kind: 'static' }),
-    newSet({
-      table: TABLE,
-      name: HEARD,
-      id: 6,
-      addresses: 2,
-      size: SEEN_SIZE,
-      kind: 'dynamic',
-      timeoutMs: SEEN_TIMEOUT_MS,
-    }),
-    ...common('input'),
-    appendedRule(
-      TABLE,
-      'input',
-      payload(HEADER.network, SOURCE_AT, 16),
-      lookup(KNOWN),
-      pair,
-      update(HEARD, SEEN_TIMEOUT_MS),
-    ),
-    ...common('output'),
-    appendedRule(TABLE, 'output', meta(META.oif), compare('equal', hostU32(LOOPBACK)), accept()),
-    appendedRule(TABLE, 'output', destination(1), compare('equal', Uint8Array.of(0xff)), accept()), // multicast
-    appendedRule(
-      TABLE,
-      'output',
-      destination(2),
-      masked(Uint8Array.of(0xff, 0xc0)),
-      compare('equal', Uint8Array.of(0xfe, 0x80)),
-      accept(),
-    ),
-    ...leftAlone(TABLE),
-    ...classRules(TABLE, all, [pair, lookup(OWN)], SEEN_TIMEOUT_MS),
-    appendedRule(TABLE, 'output', pair, lookup(OWN), update(SEEN, SEEN_TIMEOUT_MS)),
-  ];
 }
 
 const REMEDY: Readonly<Record<string, string>> = {

@@ -11,13 +11,15 @@ export interface WatchCounters {
   unwatch(...pairs: readonly ObservedPair[]): void;
   counters(visit: CountVisitor): void;
   countersOf(pairs: readonly ObservedPair[], visit: CountVisitor): void;
+  /** When nothing is in use: call `wake`, once, when something is. False when something is, or that cannot be known. */
+  rest(wake: () => void): boolean;
 }
 
 /** While the peers of all pairs in use are heard, these are looked at this often; … */
 const HEALTHY_MS = 6;
 /** … when one is silent, more often; … */
 const ACTIVE_MS = 3;
-/** … all of them so often, … */
+/** … all of them so often, unless the kernel says when one begins, … */
 const ALL_MS = 20;
 /** … and one without packets for so long is not in use. */
 const ACTIVE_FOR_MS = 1_000;
@@ -40,6 +42,11 @@ export class Observation {
   #active: Watched[] = [];
   #dueAll: Instant = NEVER;
   #dueActive: Instant = NEVER;
+  #onWake: () => void = () => undefined;
+  readonly #wake = (): void => {
+    this.#dueAll = 0;
+    this.#onWake();
+  };
   readonly #changed = new Map<Watched, { sent: boolean; heard: boolean }>();
 
   constructor(counters: WatchCounters) {
@@ -48,6 +55,11 @@ export class Observation {
 
   get deadline(): Instant {
     return Math.min(this.#dueAll, this.#dueActive);
+  }
+
+  /** Call back when `poll` is due sooner than `deadline` said: something is in use after a while without anything. */
+  onWake(callback: () => void): void {
+    this.#onWake = callback;
   }
 
   watch(ulids: LocatorPair): void {
@@ -91,7 +103,7 @@ export class Observation {
     };
     if (now >= this.#dueAll) {
       this.#counters.counters(visit);
-      this.#dueAll = this.#outgoing.size === 0 ? NEVER : now + ALL_MS;
+      this.#dueAll = this.#outgoing.size === 0 || this.#counters.rest(this.#wake) ? NEVER : now + ALL_MS;
     } else if (this.#active.length > 0) {
       this.#counters.countersOf(
         this.#active.flatMap(({ pairs }) => pairs),

@@ -120,6 +120,10 @@ export class Shell {
     ports.icmp.onReadable(() => {
       this.#icmp();
     });
+    ports.observation.onWake(() => {
+      this.#observe();
+      this.#arm();
+    });
     this.#arm();
   }
 

@@ -147,6 +147,72 @@ describe.skipIf(!CAN_BUILD_NETWORKS)('packet observation', { timeout: 60_000 }, 
     expect(await counters()).toEqual({ [`${OWN} 2001:db8:1::b`]: 1 });
   });
 
+  it('wakes once when a watched pair begins, and not while it goes on', async () => {
+    await inside.call('watch', OWN, PEER);
+    expect(await inside.call('rest')).toBe('resting');
+    ping(OTHER, 1);
+    expect(await inside.call('wakes')).toBe(0);
+    ping(PEER, 1);
+    await eventually(
+      'woken',
+      () => inside.call<number>('wakes'),
+      (wakes) => wakes === 1,
+    );
+    expect(await inside.call('rest')).toEqual({ [`${OWN} ${PEER}`]: 1 });
+    ping(PEER, 3);
+    await eventually(
+      'quiet',
+      () => inside.call('rest'),
+      (answer) => answer === 'resting',
+    );
+    expect(await inside.call('wakes')).toBe(1);
+    ping(PEER, 2);
+    await eventually(
+      'woken',
+      () => inside.call<number>('wakes'),
+      (wakes) => wakes === 2,
+    );
+    expect(await counters()).toEqual({ [`${OWN} ${PEER}`]: 6 });
+  });
+
+  it('wakes when something is sent on unwatched pairs of own addresses, of any class that counts', async () => {
+    await inside.call('setOwn', OWN);
+    expect(await inside.call('restFromOthers')).toBe(true);
+    ping(OTHER, 3);
+    await eventually(
+      'woken',
+      () => inside.call<number>('wakes'),
+      (wakes) => wakes === 1,
+    );
+    expect(await inside.call('restFromOthers')).toBe(true);
+    expect(await inside.call('wakes')).toBe(1);
+    const text = `import socket; s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.bind(("${OWN}", 0)); s.sendto(bytes(8), ("${PEER}", 9000))`;
+    host.shell(`python3 -c '${text}'`);
+    await eventually(
+      'woken',
+      () => inside.call<number>('wakes'),
+      (wakes) => wakes === 2,
+    );
+    expect(await inside.call('seenOf', 0)).toEqual({ [`${OWN} ${PEER}`]: [1, 56] });
+  });
+
+  it('takes another group of nfnetlink_log when one is taken, and does without where there is none', async () => {
+    await inside.killed();
+    const first = host.start();
+    await first.call('takeLog');
+    const other = host.start();
+    await other.call('observe', 99);
+    expect(host.run('nft list table ip6 loci')).toMatch(/log group 534/);
+    await other.killed();
+    const without = host.start();
+    await without.call('observe', 99, false);
+    await without.call('watch', OWN, PEER);
+    expect(await without.call('rest')).toEqual({});
+    expect(host.run('nft list table ip6 loci')).not.toMatch(/log group/);
+    ping(PEER, 2);
+    expect(await without.call('counters')).toEqual({ [`${OWN} ${PEER}`]: 2 });
+  });
+
   it('vanishes with its process', async () => {
     expect(host.run('nft list tables')).toContain('table ip6 loci');
     await inside.killed();

@@ -110,6 +110,16 @@ export function update(set: string, timeoutMs?: number): Uint8Array {
   );
 }
 
+/** Go on at most so often. */
+export function limit(perSecond: number): Uint8Array {
+  return expression('limit', attribute(1, networkU64(perSecond)), attribute(2, networkU64(1)), number(3, 1));
+}
+
+/** Report the packet to the program that has this group of nfnetlink_log, if there is one. */
+export function log(group: number): Uint8Array {
+  return expression('log', attribute(1, Uint8Array.of(group >> 8, group & 0xff)));
+}
+
 /** Leave the chain. */
 export function accept(): Uint8Array {
   const verdict = nestedAttribute(NFTA_DATA_VERDICT, number(NFTA_VERDICT_CODE, NF_ACCEPT));

@@ -14,6 +14,7 @@ import type { Prefix } from '../../../src/node/netlink/route.ts';
 import { listRules, parseRule } from '../../../src/node/netlink/rule.ts';
 import { NetlinkSocket } from '../../../src/node/netlink.ts';
 import { PacketObservation } from '../../../src/node/nftables.ts';
+import { PacketLog } from '../../../src/node/packet-log.ts';
 import type { CountVisitor, ObservedPair } from '../../../src/node/nftables.ts';
 import { OwnAddresses } from '../../../src/node/own-addresses.ts';
 import { TUN_STRIDE, TunDevice } from '../../../src/node/tun.ts';
@@ -47,6 +48,7 @@ let interception: Interception | undefined;
 let tun: TunDevice | undefined;
 let observation: PacketObservation | undefined;
 let tunPackets = 0;
+let wakes = 0;
 const changes: { at: number; locators: unknown }[] = [];
 
 function need<T>(value: T | undefined): T {
@@ -188,12 +190,13 @@ const commands: Record<string, (...parameters: never[]) => unknown> = {
   releaseIdentifier(identifier: string) {
     need(interception).releaseIdentifier(address(identifier));
   },
-  observe(tunIndex?: number) {
+  observe(tunIndex?: number, hasLog = true) {
     if (tunIndex === undefined) tun ??= TunDevice.open('loci0', 1500);
     observation = PacketObservation.open({
       tunIndex: tunIndex ?? need(tun).index,
       mark: DEFAULT_NUMBERS.mark,
       exemptPorts: [53],
+      hasLog,
       classes: CLASSES,
     });
   },
@@ -226,6 +229,20 @@ const commands: Record<string, (...parameters: never[]) => unknown> = {
     collected((visit) => {
       need(observation).countersOf([pair(source, destination)], visit);
     }),
+  /** Lists, and waits for a packet when there is nothing. */
+  rest() {
+    const counts = collected((visit) => {
+      need(observation).counters(visit);
+    });
+    return need(observation).rest(() => wakes++) ? 'resting' : counts;
+  },
+  restFromOthers() {
+    need(observation).forgetOthers();
+    return need(observation).restFromOthers(() => wakes++);
+  },
+  /** Be another program that has a group of nfnetlink_log. */
+  takeLog: () => PacketLog.open()?.group,
+  wakes: () => wakes,
   seen: () =>
     collected((visit) => {
       need(observation).seen(visit);
