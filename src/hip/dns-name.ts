@@ -76,9 +76,14 @@ export function isDnsName(text: string): boolean {
   }
 }
 
-/** Names compare without regard to case, RFC 4343. */
+/** Names compare without regard to case, RFC 4343, nor to the last dot. */
 export function sameName(a: string, b: string): boolean {
-  return a.toLowerCase() === b.toLowerCase();
+  return nameKey(a) === nameKey(b);
+}
+
+/** Equal for names that are the same. */
+export function nameKey(text: string): string {
+  return text.toLowerCase().replace(/(?<!\\)\.$/, '');
 }
 
 class NameText {
@@ -105,21 +110,31 @@ class NameText {
 }
 
 function labelsOf(text: string): Uint8Array[] {
-  const body = text === '.' ? '' : text.replace(/(?<=[^\\])\.$/, '');
-  const labels: number[][] = body === '' ? [] : [[]];
-  for (const [part, escaped] of body.matchAll(/\\(\d{3}|[^\d])|./gsu)) {
-    const last = labels.at(-1);
+  if (text === '.') return [];
+  const labels: number[][] = [[]];
+  for (const [part, escaped] of text.matchAll(/\\(\d{3}|[^\d])|./gsu)) {
     if (part === '.') labels.push([]);
-    else last?.push(escaped === undefined ? octetOf(part) : escaped.length === 3 ? Number(escaped) : octetOf(escaped));
+    else labels.at(-1)?.push(escaped === undefined ? plainOctet(part) : escapedOctet(escaped));
   }
+  if (labels.length > 1 && labels.at(-1)?.length === 0) labels.pop(); // the last dot
   const length = labels.reduce((sum, label) => sum + 1 + label.length, 1);
-  const isBad = labels.some((label) => label.length === 0 || label.length > MAX_LABEL || label.some((o) => o > 0xff));
-  if (isBad || length > MAX_NAME || text === '') throw new RangeError('not a domain name');
+  const isBad = labels.some(
+    (label) => label.length === 0 || label.length > MAX_LABEL || label.some((octet) => octet > 0xff),
+  );
+  if (isBad || length > MAX_NAME) throw new RangeError('not a domain name');
   return labels.map((label) => Uint8Array.from(label));
 }
 
+const NO_OCTET = 0x100;
+
 /** Beyond ASCII nothing is a name as it stands: RFC 5890 names come as `xn--`. A backslash alone escapes nothing. */
-function octetOf(letter: string): number {
-  const code = letter.codePointAt(0) ?? 0x100;
-  return code > 0x20 && code < 0x7f && letter !== '\\' ? code : 0x100;
+function plainOctet(letter: string): number {
+  return letter === '\\' ? NO_OCTET : escapedOctet(letter);
+}
+
+/** Three digits, or the octet itself. */
+function escapedOctet(escaped: string): number {
+  if (escaped.length === 3) return Number(escaped);
+  const code = escaped.codePointAt(0) ?? NO_OCTET;
+  return code > 0x20 && code < 0x7f ? code : NO_OCTET;
 }

@@ -28,8 +28,8 @@ export type ParsedHosts =
 export function parseHostsFile(text: string): ParsedHosts {
   const hosts: HipHost[] = [];
   const taken = new Map<string, number>();
-  for (const [index, line] of text.split('\n').entries()) {
-    const words = line.replace(/#.*$/, '').split(/\s+/).filter(Boolean);
+  for (const [index, line] of text.split(/\r?\n/).entries()) {
+    const words = line.replace(/#.*$/s, '').split(/\s+/).filter(Boolean);
     const [first, ...rest] = words;
     if (first === undefined) continue;
     const number = index + 1;

@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { getServers } from 'node:dns';
-import { connect, isIPv6 } from 'node:net';
+import { connect, isIP, isIPv6 } from 'node:net';
 import { NXDOMAIN, encodeQuery, parseResponse } from '../hip/dns-message.ts';
 import type { DnsResponse } from '../hip/dns-message.ts';
 import { sameName } from '../hip/dns-name.ts';
@@ -42,7 +42,8 @@ export class DnsClient {
     for (let attempt = 0; attempt < this.#attempts; attempt++)
       for (const server of this.#servers) {
         const response = await this.#ask(server, name, type);
-        if (response !== undefined && (response.responseCode === 0 || response.responseCode === NXDOMAIN)) return response;
+        if (response !== undefined && (response.responseCode === 0 || response.responseCode === NXDOMAIN))
+          return response;
       }
     throw new LociError('dns', `no resolver answers the query for ${name}; check the resolvers that are configured`);
   }
@@ -127,7 +128,7 @@ export function parseDnsServer(text: string): DnsServer | undefined {
   const [, bracketed, plain, port] = /^(?:\[([0-9a-f:.%\w]+)\]|(\d+\.\d+\.\d+\.\d+))(?::(\d{1,5}))?$/i.exec(text) ?? [];
   const address = bracketed ?? plain ?? (isIPv6(text) ? text : undefined);
   const number = port === undefined ? DNS_PORT : Number(port);
-  if (address === undefined || number < 1 || number > 0xffff) return undefined;
+  if (address === undefined || isIP(address) === 0 || number < 1 || number > 0xffff) return undefined;
   return { address, port: number };
 }
 

@@ -1,11 +1,12 @@
 import { DNS_TYPES, NXDOMAIN } from '../hip/dns-message.ts';
 import type { DnsRecord, DnsResponse } from '../hip/dns-message.ts';
-import { sameName } from '../hip/dns-name.ts';
+import { isDnsName, nameKey, sameName } from '../hip/dns-name.ts';
 import { HIP_RECORD, identityOfRecord, parseHipRecord } from '../hip/dns-record.ts';
 import type { NamedIdentity } from '../hip/dns-record.ts';
 import type { Address } from '../wire/address.ts';
 import { ipv4Mapped } from '../wire/ipv4.ts';
 import type { DnsClient } from './dns.ts';
+import { LociError } from './error.ts';
 import { nodeHipCrypto } from './hip-crypto.ts';
 
 /** A peer that DNS names, RFC 8005. */
@@ -42,7 +43,8 @@ export class HipResolver {
    * a `LociError` when no resolver answers.
    */
   async peersOf(name: string): Promise<readonly DnsPeer[]> {
-    const key = name.toLowerCase().replace(/\.$/, '');
+    if (!isDnsName(name)) throw new LociError('dns', 'a peer is named by what is no domain name');
+    const key = nameKey(name);
     const kept = this.#kept.get(key);
     if (kept !== undefined && this.#now() < kept.until) return kept.peers;
     this.#kept.delete(key);
@@ -68,7 +70,7 @@ export class HipResolver {
     const ttls = found.map(({ ttlSeconds }) => ttlSeconds);
     const peers: DnsPeer[] = [];
     for (const { identity, servers } of records) {
-      const others = servers.filter((server) => !sameName(server, name.replace(/\.$/, '')));
+      const others = servers.filter((server) => !sameName(server, name));
       const names = others.length === 0 ? [name] : others.slice(0, MAX_RENDEZVOUS_SERVERS);
       const addresses = await Promise.all(names.map((one) => this.#addressesOf(one)));
       ttls.push(...addresses.flatMap((records) => records.map(({ ttlSeconds }) => ttlSeconds)));
@@ -97,7 +99,7 @@ function addressIn({ type, data }: DnsRecord): Address {
 /** The records of the type that belong to the name, or to where its CNAMEs lead. */
 function answersOf({ responseCode, answers }: DnsResponse, name: string, type: number): readonly DnsRecord[] {
   if (responseCode === NXDOMAIN) return [];
-  let owner = name === '.' ? name : name.replace(/\.$/, '');
+  let owner = name;
   let longest = Number.POSITIVE_INFINITY;
   for (let link = 0; link < MAX_LINKS; link++) {
     const alias = answers.find((record) => record.type === DNS_TYPES.CNAME && sameName(record.name, owner));
