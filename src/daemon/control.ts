@@ -12,8 +12,14 @@ const CLIENTS = 64;
 /** Octets that may wait for a client that does not read; who is further behind when more is due is dropped. */
 export const QUEUE_LIMIT: number = 1 << 20;
 
+/** Contexts that are shown in one turn of the event loop: about a millisecond's worth. */
+export const SHOWN_TOGETHER = 50;
+
 interface Client {
   readonly socket: Socket;
+  /** Requests that wait until the one before them is answered. */
+  readonly lines: string[];
+  isBusy: boolean;
   unsubscribe?: () => void; // of the one event stream that a connection may have
 }
 
@@ -40,7 +46,7 @@ export class ControlServer {
     this.#log = log;
     server.maxConnections = CLIENTS;
     server.on('connection', (socket) => {
-      this.#attend({ socket });
+      this.#attend({ socket, lines: [], isBusy: false });
     });
     server.on('error', (error) => {
       log.warn({ reason: error.message }, 'the control socket refused a client');
@@ -74,8 +80,11 @@ export class ControlServer {
     socket.setEncoding('utf8');
     socket.on('data', (chunk) => {
       const lines = reader.lines(String(chunk));
-      for (const line of lines ?? []) if (line.trim() !== '') this.#answer(client, line);
-      if (lines !== undefined) return;
+      if (lines !== undefined) {
+        client.lines.push(...lines.filter((line) => line.trim() !== ''));
+        this.#serve(client);
+        return;
+      }
       this.#send(socket, { id: null, error: { code: 'line-too-long', message: 'the request line is too long' } });
       socket.removeAllListeners('data').destroySoon();
     });
@@ -88,6 +97,15 @@ export class ControlServer {
     });
   }
 
+  #serve(client: Client): void {
+    for (;;) {
+      if (client.isBusy) return;
+      const line = client.lines.shift();
+      if (line === undefined) return;
+      this.#answer(client, line);
+    }
+  }
+
   #answer(client: Client, line: string): void {
     const { socket } = client;
     const parsed = parseRequest(line);
@@ -95,9 +113,18 @@ export class ControlServer {
       this.#send(socket, parsed.refusal);
       return;
     }
-    const { id, command } = parsed.request;
+    const { request } = parsed;
+    this.#attempt(client, request, () => {
+      const control = this.#control;
+      if (control === undefined) throw new LociError('starting', 'locid is still starting; ask again');
+      const result = this.#perform(client, request, control);
+      if (result !== undefined) this.#send(socket, { id: request.id, result });
+    });
+  }
+
+  #attempt({ socket }: Client, { id, command }: Request, work: () => void): void {
     try {
-      this.#send(socket, { id, result: this.#perform(client, parsed.request) });
+      work();
     } catch (error) {
       const known = error instanceof LociError;
       if (!known) this.#log.error({ command, reason: messageOf(error) }, 'a control command failed');
@@ -105,18 +132,59 @@ export class ControlServer {
     }
   }
 
-  #perform(client: Client, request: Request): Results[Command] {
-    const control = this.#control;
-    if (control === undefined) throw new LociError('starting', 'locid is still starting; ask again');
+  /** A list may be long: some of it in every turn of the event loop, and then all of it in one line. */
+  #list(client: Client, request: Request, list: Iterable<readonly unknown[]>): void {
+    const { socket } = client;
+    const parts = list[Symbol.iterator]();
+    const chunks = [Buffer.from(`{"id":${JSON.stringify(request.id)},"result":[`)];
+    let separator = '';
+    const isComplete = (): boolean => {
+      let text = '';
+      for (let shown = 0; shown < SHOWN_TOGETHER; shown++) {
+        const part = parts.next();
+        if (part.done === true) {
+          chunks.push(Buffer.from(`${text}]}\n`));
+          return true;
+        }
+        for (const item of part.value) {
+          text += separator + JSON.stringify(item);
+          separator = ',';
+        }
+      }
+      chunks.push(Buffer.from(text));
+      return false;
+    };
+    const goOn = (): void => {
+      client.isBusy = false;
+      this.#attempt(client, request, () => {
+        if (isComplete()) {
+          this.#write(socket, chunks);
+          return;
+        }
+        client.isBusy = true;
+        setImmediate(goOn);
+      });
+      if (client.isBusy) return;
+      socket.resume();
+      this.#serve(client);
+    };
+    socket.pause();
+    goOn();
+  }
+
+  /** The result; `undefined` for a list, which is answered later. */
+  #perform(client: Client, request: Request, control: Control): Results[Command] | undefined {
     switch (request.command) {
       case 'status':
         return control.status();
       case 'contexts':
-        return control.contexts();
+        this.#list(client, request, control.contexts());
+        return undefined;
+      case 'paths':
+        this.#list(client, request, control.paths());
+        return undefined;
       case 'locators':
         return control.locators();
-      case 'paths':
-        return control.paths();
       case 'close':
         return { closed: control.close(request.ulids) };
       case 'wish':
@@ -133,9 +201,15 @@ export class ControlServer {
   }
 
   #send(socket: Socket, reply: Reply): void {
+    this.#write(socket, [Buffer.from(`${JSON.stringify(reply)}\n`)]);
+  }
+
+  #write(socket: Socket, chunks: readonly Buffer[]): void {
     if (socket.destroyed) return;
     if (socket.writableLength <= QUEUE_LIMIT) {
-      socket.write(`${JSON.stringify(reply)}\n`);
+      socket.cork();
+      for (const chunk of chunks) socket.write(chunk);
+      socket.uncork();
       return;
     }
     socket.destroy();

@@ -38,9 +38,11 @@ export interface StatusSnapshot {
 /** What the daemon's inside offers to the control socket. */
 export interface Control {
   status(): StatusSnapshot;
-  contexts(): ContextSnapshot[];
+  /** In parts, which are shown in turns of the event loop: other things may happen in between. */
+  contexts(): Iterable<readonly ContextSnapshot[]>;
   locators(): LocatorSnapshot[];
-  paths(): PathSnapshot[];
+  /** In parts, as contexts. */
+  paths(): Iterable<readonly PathSnapshot[]>;
   /** Calls `listener` for every event until the returned function is called. */
   subscribe(listener: (event: HostEvent) => void): () => void;
   /** Drops the contexts between two ULIDs, or all of them; returns how many there were. */

@@ -14,16 +14,19 @@ import type { Profile } from './config.ts';
 import type { Control, StatusSnapshot, TextWish } from './protocol.ts';
 import { VERSION } from './version.ts';
 
+/** What of the loop is shown, and told. */
+type ShownShell = Pick<Shell, 'input' | 'lag' | 'packets'>;
+
 /** What the control socket shows of a host at work. */
 export class DaemonView implements Control {
   #profile: Profile;
   readonly #host: Host;
-  readonly #shell: Shell;
+  readonly #shell: ShownShell;
   readonly #now: () => Instant;
   readonly #started: Instant;
   readonly #listeners = new Set<(event: HostEvent) => void>();
 
-  constructor(profile: Profile, host: Host, shell: Shell, now: () => Instant) {
+  constructor(profile: Profile, host: Host, shell: ShownShell, now: () => Instant) {
     this.#profile = profile;
     this.#host = host;
     this.#shell = shell;
@@ -57,16 +60,16 @@ export class DaemonView implements Control {
     };
   }
 
-  contexts(): ContextSnapshot[] {
-    return showContexts(this.#host, this.#now());
+  contexts(): Iterable<readonly ContextSnapshot[]> {
+    return showContexts(this.#host, this.#now);
   }
 
   locators(): LocatorSnapshot[] {
     return showLocators(this.#host);
   }
 
-  paths(): PathSnapshot[] {
-    return showPaths(this.#host, this.#now());
+  paths(): Iterable<readonly PathSnapshot[]> {
+    return showPaths(this.#host, this.#now);
   }
 
   subscribe(listener: (event: HostEvent) => void): () => void {

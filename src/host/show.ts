@@ -1,28 +1,37 @@
 import { pairKey, samePair } from '../locators/pair.ts';
 import type { LocatorPair } from '../locators/pair.ts';
 import { formatTag } from '../shim6/tag.ts';
-import { formatAddress, sameOctets } from '../wire/address.ts';
+import { addressKey, formatAddress, sameOctets } from '../wire/address.ts';
+import type { Address } from '../wire/address.ts';
 import type { Instant } from '../wire/time.ts';
-import { pairText } from './context-event.ts';
+import type { PairText } from './events.ts';
 import type { HostContext } from './host-context.ts';
+import type { HostLocator } from './host-io.ts';
 import type { Host } from './host.ts';
+import type { Path } from './paths.ts';
 import type { ContextSnapshot, LocatorSnapshot, PathSnapshot } from './snapshot.ts';
 
-/** What `loci contexts` shows. */
-export function showContexts(host: Host, now: Instant): ContextSnapshot[] {
-  return [...host.contexts].map((context) => ({
-    ulids: pairText(context.ulids),
+/** What `loci contexts` shows, one at a time: with many contexts, others have their turn in between. */
+export function* showContexts(host: Host, now: () => Instant): Generator<ContextSnapshot[]> {
+  const text = addressTexts();
+  for (const context of host.contexts) yield [showContext(context, now(), text)];
+}
+
+function showContext(context: HostContext, now: Instant, text: AddressText): ContextSnapshot {
+  const pair = (of: LocatorPair): PairText => [text(of.local), text(of.peer)];
+  return {
+    ulids: pair(context.ulids),
     forkedInstanceId: context.forkedInstanceId,
     state: context.context.state,
     tagLocal: formatTag(context.tag),
     tagPeer: context.tagPeer === undefined ? null : formatTag(context.tagPeer),
     profile: context.profile,
     reap: context.reap ?? 'Operational',
-    pair: pairText(context.flow.pair),
+    pair: pair(context.flow.pair),
     diverted: context.diverted,
-    localLocators: context.usableLocators.map((locator) => formatAddress(locator)),
+    localLocators: context.usableLocators.map(text),
     peerLocators: context.peerLocators.map((locator) => ({
-      address: formatAddress(locator.address),
+      address: text(locator.address),
       method: locator.method,
       probed: context.isProbed(locator.address),
       broken: locator.broken,
@@ -32,7 +41,22 @@ export function showContexts(host: Host, now: Instant): ContextSnapshot[] {
     sentAgoMs: ago(context.sentAt, now),
     heardAgoMs: ago(context.heardAt, now),
     ageMs: now - context.born,
-  }));
+  };
+}
+
+type AddressText = (address: Address) => string;
+
+/** Contexts have most of their addresses in common. */
+function addressTexts(): AddressText {
+  const texts = new Map<string, string>();
+  return (address) => {
+    const key = addressKey(address);
+    const known = texts.get(key);
+    if (known !== undefined) return known;
+    const text = formatAddress(address);
+    texts.set(key, text);
+    return text;
+  };
 }
 
 /** What `loci locators` shows. */
@@ -50,46 +74,52 @@ export function showLocators(host: Host): LocatorSnapshot[] {
   }));
 }
 
-/** What `loci paths` shows: every pair of a locator of ours and one of a peer's with which there is a context. */
-export function showPaths(host: Host, now: Instant): PathSnapshot[] {
-  const users = new Map<string, { pair: LocatorPair; current: HostContext[] }>();
+/**
+ * What `loci paths` shows: every pair of a locator of ours and one of a peer's with which there is a context. For each context
+ * in turn, those that were not shown before.
+ */
+export function* showPaths(host: Host, now: () => Instant): Generator<PathSnapshot[]> {
+  const shown = new Set<string>();
+  const text = addressTexts();
   for (const context of host.contexts) {
-    if (context.reap === undefined) continue;
-    for (const pair of context.pairs) {
+    const paths: PathSnapshot[] = [];
+    for (const pair of context.reap === undefined ? [] : context.pairs) {
       const key = pairKey(pair);
-      const user = users.get(key) ?? { pair, current: [] };
-      users.set(key, user);
-      if (samePair(pair, context.flow.pair)) user.current.push(context);
+      if (shown.has(key)) continue;
+      shown.add(key);
+      paths.push(showPath(host, pair, now(), text));
     }
+    yield paths;
   }
-  return [...users.values()].map(({ pair, current }) => {
-    const path = host.paths.get(pair);
-    const state = stateOf(host, pair);
-    return {
-      pair: pairText(pair),
-      state,
-      rttMs: path?.rttMs ?? null,
-      heardAgoMs: ago(path?.heardAt, now),
-      contexts: current.length,
-      why: why(host, pair, state, current),
-    };
-  });
 }
 
-function stateOf(host: Host, pair: LocatorPair): PathSnapshot['state'] {
-  const own = host.locators.find((locator) => sameOctets(locator.address, pair.local));
-  if (own?.operational !== true) return 'failed';
+function showPath(host: Host, pair: LocatorPair, now: Instant, text: AddressText): PathSnapshot {
   const path = host.paths.get(pair);
-  if (path?.suspectedAt !== undefined) return current(host, pair) ? 'suspect' : 'failed';
+  const users = host.contexts.using(pair).filter((context) => context.reap !== undefined);
+  const own = host.locators.find((locator) => sameOctets(locator.address, pair.local));
+  const state = stateOf(own, path, users.length > 0);
+  return {
+    pair: [text(pair.local), text(pair.peer)],
+    state,
+    rttMs: path?.rttMs ?? null,
+    heardAgoMs: ago(path?.heardAt, now),
+    contexts: users.length,
+    why: why(own, pair, state, users),
+  };
+}
+
+function stateOf(own: HostLocator | undefined, path: Path | undefined, isUsed: boolean): PathSnapshot['state'] {
+  if (own?.operational !== true) return 'failed';
+  if (path?.suspectedAt !== undefined) return isUsed ? 'suspect' : 'failed';
   return path?.confirmedAt === undefined && path?.heardAt === undefined ? 'unknown' : 'operational';
 }
 
-function current(host: Host, pair: LocatorPair): boolean {
-  return host.contexts.using(pair).length > 0;
-}
-
-function why(host: Host, pair: LocatorPair, state: PathSnapshot['state'], users: readonly HostContext[]): string {
-  const own = host.locators.find((locator) => sameOctets(locator.address, pair.local));
+function why(
+  own: HostLocator | undefined,
+  pair: LocatorPair,
+  state: PathSnapshot['state'],
+  users: readonly HostContext[],
+): string {
   if (own === undefined) return 'local address gone';
   if (!own.operational) return `link ${own.interface} down`;
   const [user] = users;

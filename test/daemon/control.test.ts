@@ -123,8 +123,28 @@ describe('a request', () => {
     const answers = await ask(['{"id":1,"command":"status"}', '', '{"id":"b","command":"paths"}'], 2);
     expect(answers).toEqual([
       { id: 1, result: control.status() },
-      { id: 'b', result: control.paths() },
+      { id: 'b', result: [...control.paths()].flat() },
     ]);
+  });
+
+  it('for a long list leaves others their turn, and the next one of the same client waits for its end', async () => {
+    const control = await serving();
+    let asked = 0;
+    const status = control.status.bind(control);
+    control.status = () => {
+      asked++;
+      return status();
+    };
+    control.contexts = function* () {
+      for (let parts = 0; parts < 1_000_000 && asked === 0; parts++) yield [];
+      yield asked === 1 ? [] : [...fakeControl().contexts()].flat();
+    };
+    const [list] = await Promise.all([
+      ask(['{"id":1,"command":"contexts"}', '{"id":2,"command":"locators"}']),
+      ask(['{"id":3,"command":"status"}']),
+    ]);
+    expect(list).toMatchObject([{ id: 1, result: [] }, { id: 2 }]);
+    expect(list[0]).toEqual({ id: 1, result: [] }); // the status of the other one came before the end of the list
   });
 
   it('that is not JSON, not known or not complete gets an error, and the connection goes on', async () => {

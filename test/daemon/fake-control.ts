@@ -66,13 +66,13 @@ export function fakeControl(): FakeControl {
       };
     },
     contexts() {
-      return Array.from({ length: this.contextCount }, () => CONTEXT);
+      return Array.from({ length: this.contextCount }, () => [CONTEXT]);
     },
     locators: () => [
       { address: ULIDS[0], interface: 'eth0', method: 'cga', state: 'preferred', operational: false, ulid: true },
       { address: PAIR[0], interface: 'eth1', method: 'hba', state: 'deprecated', operational: true, ulid: false },
     ],
-    paths: () => PATHS,
+    paths: () => [PATHS],
     subscribe: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

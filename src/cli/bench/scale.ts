@@ -3,11 +3,11 @@ import { generateKeyPairSync } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import { showContexts, showPaths } from '../../host/show.ts';
 import { nodeCrypto, rsaSigner } from '../../node/crypto.ts';
 import { areEstablished, Crowd } from '../../sim/crowd.ts';
 import { failCrowd } from '../../sim/crowd-failure.ts';
 import type { Row } from './report.ts';
+import { statusAtScale } from './scale-status.ts';
 import { quantile, significant } from './statistics.ts';
 
 const run = promisify(execFile);
@@ -38,6 +38,7 @@ export function crowd(seed: number, identities: number): Crowd {
 export async function scale(rows: readonly string[], progress: (text: string) => void): Promise<readonly Row[]> {
   const done: Row[] = [];
   if (rows.includes('recovery')) done.push(recovery(progress));
+  if (rows.includes('status')) done.push(await statusAtScale(establishedCrowd('status', progress)));
   if (rows.includes('memory')) {
     progress('memory: a process of its own');
     const script = fileURLToPath(import.meta.resolve('./scale-memory.js'));
@@ -51,16 +52,18 @@ export async function scale(rows: readonly string[], progress: (text: string) =>
 export const MemoryFigures: z.ZodObject<Record<'contexts' | 'bytesPerContext' | 'heapBytesPerContext', z.ZodNumber>> =
   z.object({ contexts: z.number(), bytesPerContext: z.number(), heapBytesPerContext: z.number() });
 
-function recovery(progress: (text: string) => void): Row {
+function establishedCrowd(row: string, progress: (text: string) => void): Crowd {
   const hosts = crowd(1, IDENTITIES);
   const pairs = hosts.pairs(IDENTITIES * IDENTITIES);
-  progress(`recovery: ${String(pairs.length)} contexts are set up`);
+  progress(`${row}: ${String(pairs.length)} contexts are set up`);
   hosts.establish(pairs);
   if (!areEstablished(hosts, pairs)) throw new Error('not every context was established');
-  const showMs = millisecondsOf(() => {
-    showContexts(hosts.a.sim.host, hosts.world.now);
-    showPaths(hosts.a.sim.host, hosts.world.now);
-  });
+  return hosts;
+}
+
+function recovery(progress: (text: string) => void): Row {
+  const hosts = establishedCrowd('recovery', progress);
+  const pairs = hosts.pairs(IDENTITIES * IDENTITIES);
   progress('recovery: all of them are in use, then provider 1 falls silent');
   const { recoveryMs, moved, controlBefore, controlAfter } = failCrowd(hosts, pairs, {
     everyMs: EVERY_MS,
@@ -76,13 +79,6 @@ function recovery(progress: (text: string) => void): Row {
     moved,
     controlPacketsPerSecondBefore: controlBefore,
     controlPacketsPerSecondAfter: controlAfter,
-    showContextsAndPathsMs: significant(showMs, 3),
     failed: lost,
   };
-}
-
-function millisecondsOf(work: () => void): number {
-  const before = performance.now();
-  work();
-  return performance.now() - before;
 }
