@@ -33,6 +33,7 @@ const answers = [
 /** What names and proves a Host Identity: HOST_ID, DNS, the hosts file. */
 export const hipIdentityTargets: Readonly<Record<string, Target>> = {
   'Host Identity': {
+    isSlow: true,
     run: (bytes) => {
       const parsed = parseHostIdentity(bytes[0] ?? 0, bytes.subarray(1));
       if (!parsed.ok) return false;
