@@ -208,7 +208,7 @@ export class Association {
     if (timers.at('unused') <= now) return sendClose(core, session, now); // UAL
     const out: AssociationEffect[] = [];
     if (timers.at('exchange-complete') <= now) out.push(...confirm(core, now));
-    const repeated = repeatUpdates(session, now);
+    const repeated = repeatUpdates(core, session, now);
     if (repeated === undefined) return [...out, ...sendClose(core, session, now)]; // §6.11 step 4
     out.push(...repeated, ...retireOld(session, now));
     if (session.rekey !== undefined && session.rekey.until <= now) out.push(...abandonRekey(session));

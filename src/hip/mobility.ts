@@ -64,6 +64,13 @@ function localFor(core: AssociationCore, current: Address, peer: Address): Addre
   return (fitting.find(({ isPreferred }) => isPreferred) ?? fitting[0])?.address;
 }
 
+/** A path from where this host no longer is, mended: to the same address from another one of ours. */
+export function mended(core: AssociationCore, session: Session, path: HipPath): HipPath {
+  if (core.locators.length === 0 || core.hasAddress(path)) return path;
+  const local = localFor(core, session.path.local, path.peer);
+  return local === undefined ? path : { ...path, local };
+}
+
 /** Every path that there could be, best first, for what has to arrive (RFC 8046 §3.2.3: one common path is enough). */
 export function allPaths(core: AssociationCore, session: Session): HipPath[] {
   const { carriage, peerPort, local } = session.path;

@@ -80,6 +80,10 @@ export function finishRekey(core: AssociationCore, session: Session, now: Instan
   session.spiOut = rekey.theirs.spi;
   session.rekey = undefined;
   session.updates.forget('rekey');
+  if (session.updates.has('locators')) {
+    session.updates.forget('locators');
+    session.told = ''; // it named the old SPI: to be said once more
+  }
   const isShort = core.settings.hasShortNumbers(peerHit);
   return [{ type: 'install-sa', sa: saHalf('out', session.spiOut, suite, keymat, isShort) }];
 }

@@ -87,6 +87,12 @@ export class Session {
     return { own: this.agreement.own.hit, peer: this.agreement.peerHit };
   }
 
+  /** Whether the peer receives, or received a moment ago, or is about to receive on this SPI. */
+  knowsOut(spi: number): boolean {
+    const isOld = this.old.some((sa) => sa.direction === 'out' && sa.spi === spi);
+    return spi === this.spiOut || isOld || spi === this.rekey?.theirs?.spi;
+  }
+
   /** For what this host sends, RFC 7401 §6.4.1. */
   macKey(crypto: HipCrypto): MacKey {
     return { crypto, rhash: this.agreement.rhash, key: this.agreement.hipKeys.outgoing.authentication };

@@ -7,7 +7,7 @@ import { transmission } from './association-core.ts';
 import type { AssociationEffect, HipPath } from './association-io.ts';
 import { toldKey } from './told.ts';
 import { unsignedEchoes } from './initiator.ts';
-import { allPaths, pathSelected, pathTo, peerLocators, reconsider } from './mobility.ts';
+import { allPaths, mended, pathSelected, pathTo, peerLocators, reconsider } from './mobility.ts';
 import { locatorSet } from './offers.ts';
 import { NOTIFY_TYPES } from './packet.ts';
 import type { ReceivedPacket } from './packet.ts';
@@ -66,8 +66,9 @@ export function receiveUpdate(
 /** RFC 8046 §5.3 case analysis of ESP_INFO, RFC 7402 §6.9 step 1: whatever contradicts what we know stops the UPDATE. */
 function makesSense(session: Session, packet: ReceivedPacket, espInfo: EspInfo | undefined): boolean {
   if (espInfo === undefined) return parameterOf(packet, 'DIFFIE_HELLMAN') === undefined;
-  if (espInfo.oldSpi !== session.spiOut) return false;
-  return espInfo.newSpi === espInfo.oldSpi || peerPart(session, packet, espInfo) !== undefined;
+  const { oldSpi, newSpi } = espInfo;
+  if (newSpi === oldSpi) return session.knowsOut(oldSpi); // also one that a rekey has just replaced
+  return oldSpi === session.spiOut && peerPart(session, packet, espInfo) !== undefined;
 }
 
 /** §6.12.2 step 4. */
@@ -196,7 +197,7 @@ function acknowledgement(
   path: HipPath,
   behind: readonly HipParameter[],
 ): AssociationEffect {
-  return transmission(compose(core, session, parameters, behind), path);
+  return transmission(compose(core, session, parameters, behind), mended(core, session, path));
 }
 
 function compose(
@@ -228,7 +229,7 @@ function sendUpdate(
   const updateId = session.updates.take();
   const octets = compose(core, session, [...parameters, { type: 'SEQ', updateId }]);
   session.updates.sent({ updateId, purpose, octets, paths }, session.rttMs, now);
-  return [transmission(octets, first)];
+  return [transmission(octets, mended(core, session, first))];
 }
 
 /** RFC 8046 §5.4: a nonce to an address, which has to come back. */
@@ -281,12 +282,12 @@ function testAll(core: AssociationCore, session: Session, now: Instant): Associa
 }
 
 /** UPDATEs that are due; `undefined` when one that the association depends on was never acknowledged (§6.11 step 4). */
-export function repeatUpdates(session: Session, now: Instant): AssociationEffect[] | undefined {
+export function repeatUpdates(core: AssociationCore, session: Session, now: Instant): AssociationEffect[] | undefined {
   const { again, lost } = session.updates.due(now);
   for (const { purpose, paths } of lost) {
     if (purpose !== 'verify') return undefined;
     const [path] = paths;
     if (path !== undefined) session.peers.giveUp(path.peer);
   }
-  return again.map(([{ octets }, path]) => transmission(octets, path));
+  return again.map(([{ octets }, path]) => transmission(octets, mended(core, session, path)));
 }

@@ -29,12 +29,12 @@ export const ip = (text: string): Address => {
   if (address === undefined) throw new Error(text);
   return address;
 };
-export const A1 = ip('2001:db8:a:1::1');
-export const A2 = ip('2001:db8:a:2::1');
-export const A3 = ip('2001:db8:a:3::1');
-export const B1 = ip('2001:db8:b:1::1');
-export const B2 = ip('2001:db8:b:2::1');
-export const B3 = ip('2001:db8:b:3::1');
+export const A1: Address = ip('2001:db8:a:1::1');
+export const A2: Address = ip('2001:db8:a:2::1');
+export const A3: Address = ip('2001:db8:a:3::1');
+export const B1: Address = ip('2001:db8:b:1::1');
+export const B2: Address = ip('2001:db8:b:2::1');
+export const B3: Address = ip('2001:db8:b:3::1');
 
 const SUITE_LIST = Object.values(SUITES).map(({ id, encryptionKeyLength, authenticationKeyLength }) => ({
   id,
@@ -82,7 +82,7 @@ export class End {
   locators: readonly OwnHipLocator[];
   association: Association;
   readonly effects: AssociationEffect[] = [];
-  readonly sas = new Map<string, SaHalf>();
+  readonly sas: Map<string, SaHalf> = new Map<string, SaHalf>();
   out: SaHalf | undefined;
   readonly #peer: OwnIdentity;
   #spi = 0x1000;
@@ -179,7 +179,7 @@ export class World {
   delay: number;
   filter: ((sent: Sent) => boolean) | undefined;
   /** Addresses that nothing reaches and that nothing leaves. */
-  readonly dead = new Set<string>();
+  readonly dead: Set<string> = new Set<string>();
   readonly #random: Random;
   readonly #loss: number;
   readonly #solving: number;
@@ -323,12 +323,15 @@ export class World {
     if (this.dead.has(addressKey(path.local)) || this.dead.has(addressKey(path.peer))) return;
     if (this.filter?.(sent) === false) return;
     const to = this.other(from);
-    if (!to.locators.some(({ address }) => addressKey(address) === addressKey(path.peer))) return;
     const [chance = 0, late = 0] = this.#random(2);
     if ((chance * 100) / 256 < this.#loss) return;
     const extra = this.#loss > 0 ? late % 40 : 0;
-    this.#after(this.delay + extra, () => this.deliver(to, octets, reverse));
-    if (this.#loss > 0 && chance % 7 === 0) this.#after(this.delay + late, () => this.deliver(to, octets, reverse));
+    const arrive = (): void => {
+      const isThere = to.locators.some(({ address }) => addressKey(address) === addressKey(path.peer));
+      if (isThere) this.deliver(to, octets, reverse);
+    };
+    this.#after(this.delay + extra, arrive);
+    if (this.#loss > 0 && chance % 7 === 0) this.#after(this.delay + late, arrive);
   }
 
   #after(ms: number, run: () => void): void {
