@@ -7,9 +7,16 @@ const config: ViteUserConfig = defineConfig({
     root: new URL('..', import.meta.url).pathname,
     pool: 'forks',
     testTimeout: 60_000,
-    include: ['wire', 'shim6', 'cga', 'crypto', 'dissect', 'reap', 'fuzz'].map(
-      (folder) => `test/${folder}/**/*.test.ts`,
-    ),
+    include: [
+      'wire/**/*',
+      'shim6/**/*',
+      'cga/**/*',
+      'crypto/**/*',
+      'dissect/**/*',
+      'reap/**/*',
+      'hip/wire*',
+      'fuzz/**/*',
+    ].map((files) => `test/${files}.test.ts`),
     coverage: {
       enabled: true,
       provider: 'v8',
@@ -17,6 +24,7 @@ const config: ViteUserConfig = defineConfig({
       include: [
         'src/wire/**',
         'src/shim6/{message-codec,options,locator-list,probe,payload-header,fast-detection,quoted,error-message,tag}.ts',
+        'src/hip/{packet-codec,packet-ranges,packet-carriage,parameter-codec,parameter-list,locator-set}.ts',
         'src/cga/{parameters,extensions}.ts',
         'src/crypto/rsa-key.ts',
       ],

@@ -265,6 +265,23 @@ describe('parameters', () => {
     expect(toHex(encodeHip(received).subarray(40))).toBe(again.join(''));
   });
 
+  it.each([
+    ['I and J differ in length', { type: 'SOLUTION', k: 0, opaque: 0, i: new Uint8Array(32), j: new Uint8Array(20) }],
+    [
+      'the domain identifier is longer than its length can say',
+      {
+        type: 'HOST_ID',
+        algorithm: 7,
+        hostIdentity: new Uint8Array(0),
+        domainIdentifierType: 1,
+        domainIdentifier: new Uint8Array(0x1000),
+      },
+    ],
+    ['they are longer than their length can say', { type: 'HIP_MAC', mac: new Uint8Array(0x1_0000) }],
+  ] as const)('cannot be sent when %s', (_, parameter) => {
+    expect(() => encodeParameters([parameter])).toThrow(RangeError);
+  });
+
   it('encrypted and with padding of the cipher are read as they were written', () => {
     fc.assert(
       fc.property(anyParameters, fc.constantFrom(0, 8, 16), (parameters, padding) => {
