@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-enum kind { KIND_TUN, KIND_SENDER, KIND_RECEIVER, KIND_NETLINK, KIND_CAPTURE };
+enum kind { KIND_TUN, KIND_SENDER, KIND_RECEIVER, KIND_NETLINK, KIND_CAPTURE, KIND_UDP };
 
 struct environment;
 
@@ -36,6 +36,7 @@ struct environment {
   size_t netlink_capacity;
   struct send_queue *send_queue;
   struct coalescer *coalescer;
+  struct associations *associations;
 };
 
 /* poll.c */
@@ -67,6 +68,19 @@ napi_value receiver_open(napi_env env, napi_callback_info call);
 napi_value receiver_filter(napi_env env, napi_callback_info call);
 napi_value receiver_receive(napi_env env, napi_callback_info call);
 napi_value icmpv6_send(napi_env env, napi_callback_info call);
+
+/* udp.c */
+napi_value udp_open(napi_env env, napi_callback_info call);
+napi_value udp_receive(napi_env env, napi_callback_info call);
+
+/* association.c, esp.c */
+napi_value esp_add(napi_env env, napi_callback_info call);
+napi_value esp_path(napi_env env, napi_callback_info call);
+napi_value esp_remove(napi_env env, napi_callback_info call);
+napi_value esp_counters(napi_env env, napi_callback_info call);
+napi_value esp_seal(napi_env env, napi_callback_info call);
+napi_value esp_open(napi_env env, napi_callback_info call);
+void associations_free(struct associations *associations);
 
 /* packet.c */
 napi_value capture_open(napi_env env, napi_callback_info call);
@@ -119,6 +133,8 @@ bool int_argument(napi_env env, napi_value value, int32_t *out);
 bool octets_argument(napi_env env, napi_value value, struct octets *out);
 /* Five arguments: descriptor, slab, meta, slots, stride. */
 bool batch_arguments(napi_env env, napi_callback_info call, int32_t *fd, struct batch *batch);
+/* Slab, meta, slots, stride. */
+bool batch_argument(napi_env env, const napi_value *values, struct batch *batch);
 /* The packet of a slot, or NULL when its row points outside the slab. */
 uint8_t *packet_at(const struct batch *batch, int32_t slot, size_t *length);
 napi_value int_result(napi_env env, int32_t value);

@@ -32,16 +32,15 @@ bool octets_argument(napi_env env, napi_value value, struct octets *out) {
   return true;
 }
 
-bool batch_arguments(napi_env env, napi_callback_info call, int32_t *fd, struct batch *batch) {
-  napi_value values[5];
+bool batch_argument(napi_env env, const napi_value *values, struct batch *batch) {
   struct octets slab;
   napi_typedarray_type type;
   size_t meta_length;
   void *meta;
-  if (!arguments(env, call, 5, values) || !int_argument(env, values[0], fd) || !octets_argument(env, values[1], &slab) ||
-      !int_argument(env, values[3], &batch->slots) || !int_argument(env, values[4], &batch->stride))
+  if (!octets_argument(env, values[0], &slab) || !int_argument(env, values[2], &batch->slots) ||
+      !int_argument(env, values[3], &batch->stride))
     return false;
-  if (napi_get_typedarray_info(env, values[2], &type, &meta_length, &meta, NULL, NULL) != napi_ok || type != napi_int32_array ||
+  if (napi_get_typedarray_info(env, values[1], &type, &meta_length, &meta, NULL, NULL) != napi_ok || type != napi_int32_array ||
       batch->slots < 0 || batch->stride <= HEADROOM || (size_t)batch->slots * (size_t)batch->stride > slab.length ||
       (size_t)batch->slots * FIELDS > meta_length) {
     refuse(env, "not a batch");
@@ -51,6 +50,11 @@ bool batch_arguments(napi_env env, napi_callback_info call, int32_t *fd, struct 
   batch->slab_length = slab.length;
   batch->meta = meta;
   return true;
+}
+
+bool batch_arguments(napi_env env, napi_callback_info call, int32_t *fd, struct batch *batch) {
+  napi_value values[5];
+  return arguments(env, call, 5, values) && int_argument(env, values[0], fd) && batch_argument(env, values + 1, batch);
 }
 
 uint8_t *packet_at(const struct batch *batch, int32_t slot, size_t *length) {
@@ -95,6 +99,14 @@ static const struct {
     {"receiverFilter", receiver_filter},
     {"receiverReceive", receiver_receive},
     {"icmpv6Send", icmpv6_send},
+    {"udpOpen", udp_open},
+    {"udpReceive", udp_receive},
+    {"espAdd", esp_add},
+    {"espPath", esp_path},
+    {"espRemove", esp_remove},
+    {"espCounters", esp_counters},
+    {"espSeal", esp_seal},
+    {"espOpen", esp_open},
     {"captureOpen", capture_open},
     {"captureReceive", capture_receive},
     {"netlinkOpen", netlink_open},

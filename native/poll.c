@@ -16,6 +16,7 @@ static void environment_free(struct environment *environment) {
   free(environment->netlink_buffer);
   free(environment->send_queue);
   free(environment->coalescer);
+  associations_free(environment->associations);
   free(environment);
 }
 

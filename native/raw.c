@@ -1,26 +1,27 @@
 /* Raw IPv6 sockets: batches in and out, super-packets split on the way out. */
 #include "loci.h"
+#include "segment.h"
+#include "udp.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/filter.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { QUEUE = 128, TEMPLATE = 256, RECEIVE_SLOTS = 64, SOCKET_BUFFER = 8 << 20 };
-enum { TCP_FIN_PSH = 0x09, TCP_CWR = 0x80 };
+enum { QUEUE = 128, RECEIVE_SLOTS = 64, SOCKET_BUFFER = 8 << 20 };
 
-static void force_buffer(int fd, int forced, int ordinary) {
+void force_buffer(int fd, int forced, int ordinary) {
   const int size = SOCKET_BUFFER;
   if (setsockopt(fd, SOL_SOCKET, forced, &size, sizeof size) != 0) setsockopt(fd, SOL_SOCKET, ordinary, &size, sizeof size);
 }
 
-/* Register an open socket, or close it when `failed`; the descriptor or a negative errno. */
-static napi_value opened(napi_env env, int fd, enum kind kind, bool failed) {
+napi_value opened(napi_env env, int fd, enum kind kind, bool failed) {
   int reason = failed ? errno : 0;
   if (reason == 0 && handle_add(env, fd, kind) == NULL) reason = ENOMEM;
   if (reason != 0) close(fd);
@@ -86,68 +87,56 @@ static unsigned enqueue(struct send_queue *queue, int32_t *row, const uint8_t *i
   return i;
 }
 
-/* The field holds the sum of the pseudo-header; whatever it was made of, it is not computed again. */
-static int complete_checksum(uint8_t *packet, size_t length, int32_t *row) {
-  const size_t start = (size_t)row[CHECKSUM_START], field = start + (size_t)row[CHECKSUM_OFFSET];
-  if (row[CHECKSUM_OFFSET] < 0 || start >= length || field + 2 > length) return EINVAL;
-  uint16_t checksum = (uint16_t)~checksum_fold(checksum_add(packet + start, length - start, 0));
-  if (checksum == 0 && row[CHECKSUM_OFFSET] == UDP_CHECKSUM) checksum = 0xffff; /* RFC 8200 §8.1 */
-  memcpy(packet + field, &checksum, 2);
-  row[CHECKSUM_START] = 0; /* sending it once more must not sum it twice */
-  return 0;
-}
-
-/* Split a TCP super-packet. Everything up to the end of the TCP header is repeated in front of every segment. */
+/* Split a TCP super-packet. */
 static int enqueue_segments(struct send_queue *queue, const uint8_t *packet, size_t length, int32_t *row) {
-  const size_t start = (size_t)row[CHECKSUM_START], size = (size_t)row[GSO_SIZE];
-  if (row[CHECKSUM_START] < IPV6_HEADER || row[CHECKSUM_OFFSET] != TCP_CHECKSUM || start + TCP_HEADER > length) return EINVAL;
-  const size_t tcp_header = (size_t)(packet[start + 12] >> 4) * 4, header = start + tcp_header;
-  if (tcp_header < TCP_HEADER || header > length || header > TEMPLATE) return EINVAL;
-  uint32_t sequence;
-  uint16_t pseudo;
-  memcpy(&sequence, packet + start + 4, 4);
-  memcpy(&pseudo, packet + start + TCP_CHECKSUM, 2);
-  const uint64_t without_length = (uint64_t)pseudo + (uint16_t)~checksum_fold(htonl((uint32_t)(length - start)));
-  size_t at = header;
+  struct segments segments;
+  const int reason = segments_begin(&segments, packet, length, row);
+  if (reason != 0) return reason;
   do {
-    const size_t payload = length - at < size ? length - at : size;
+    const size_t payload = segments_payload(&segments);
     const unsigned i = enqueue(queue, row, packet);
     if (row[ERROR] != 0) { /* the flush that made room met an error of this packet */
       queue->count--;
       return row[ERROR];
     }
-    uint8_t *copy = queue->headers[i], *tcp = copy + start;
-    memcpy(copy, packet, header);
-    const uint16_t ipv6_length = htons((uint16_t)(header - IPV6_HEADER + payload));
-    const uint32_t segment_sequence = htonl(ntohl(sequence) + (uint32_t)(at - header));
-    memcpy(copy + 4, &ipv6_length, 2);
-    memcpy(tcp + 4, &segment_sequence, 4);
-    if (at + payload < length) tcp[13] &= (uint8_t)~TCP_FIN_PSH;
-    if (at > header) tcp[13] &= (uint8_t)~TCP_CWR;
-    const uint16_t start_sum = checksum_fold(without_length + htonl((uint32_t)(tcp_header + payload)));
-    memcpy(tcp + TCP_CHECKSUM, &start_sum, 2);
-    const uint16_t checksum = (uint16_t)~checksum_fold(checksum_add(packet + at, payload, checksum_add(tcp, tcp_header, 0)));
-    memcpy(tcp + TCP_CHECKSUM, &checksum, 2);
-    queue->vectors[i][0] = (struct iovec){copy, header};
-    queue->vectors[i][1] = (struct iovec){(uint8_t *)packet + at, payload};
+    const uint8_t *octets = segments_next(&segments, queue->headers[i]);
+    queue->vectors[i][0] = (struct iovec){queue->headers[i], segments.header};
+    queue->vectors[i][1] = (struct iovec){(uint8_t *)octets, payload};
     queue->messages[i].msg_hdr.msg_iovlen = 2;
-    at += payload;
-  } while (at < length);
+  } while (segments.at < length);
+  return 0;
+}
+
+/* Packets of the same length, back to back; the last may be shorter. */
+static int enqueue_train(struct send_queue *queue, uint8_t *packet, size_t length, int32_t *row) {
+  const size_t size = (size_t)row[GSO_SIZE];
+  for (size_t at = 0; at < length; at += size) {
+    const size_t part = length - at < size ? length - at : size;
+    if (part < IPV6_HEADER || packet[at] >> 4 != 6) return EINVAL;
+    const unsigned i = enqueue(queue, row, packet + at);
+    if (row[ERROR] != 0) {
+      queue->count--;
+      return row[ERROR];
+    }
+    queue->vectors[i][0] = (struct iovec){packet + at, part};
+  }
   return 0;
 }
 
 static int enqueue_packet(struct send_queue *queue, uint8_t *packet, size_t length, int32_t *row) {
   if (packet == NULL || length < IPV6_HEADER || packet[0] >> 4 != 6) return EINVAL;
-  if (row[GSO_SIZE] > 0) return enqueue_segments(queue, packet, length, row);
+  if (row[GSO_SIZE] > 0) {
+    return row[CHECKSUM_START] == 0 ? enqueue_train(queue, packet, length, row) : enqueue_segments(queue, packet, length, row);
+  }
   if (row[CHECKSUM_START] > 0) {
-    const int reason = complete_checksum(packet, length, row);
+    const int reason = checksum_complete(packet, length, row);
     if (reason != 0) return reason;
   }
   queue->vectors[enqueue(queue, row, packet)][0] = (struct iovec){packet, length};
   return 0;
 }
 
-/* senderSend(slab, meta, count, stride), after an ignored first argument: every row names its socket. */
+/* senderSend(slab, meta, count, stride), after an ignored first argument: every row names its socket, raw or UDP. */
 napi_value sender_send(napi_env env, napi_callback_info call) {
   int32_t ignored;
   struct batch batch;
@@ -167,6 +156,10 @@ napi_value sender_send(napi_env env, napi_callback_info call) {
     if (row[SOCKET] != queue->fd) {
       flush(queue);
       queue->fd = -1;
+      if (handle_find(env, row[SOCKET], KIND_UDP) != NULL) {
+        row[ERROR] = udp_send(&batch, slot);
+        continue;
+      }
       if (handle_find(env, row[SOCKET], KIND_SENDER) == NULL) {
         row[ERROR] = EBADF;
         continue;
@@ -224,12 +217,14 @@ napi_value receiver_filter(napi_env env, napi_callback_info call) {
   return int_result(env, setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) == 0 ? 0 : -errno);
 }
 
-/* Copies what the kernel says about a packet into its slot and row. */
-static void describe(struct msghdr *header, const struct sockaddr_in6 *from, uint8_t *slot, int32_t *row) {
+void describe(struct msghdr *header, const struct sockaddr_in6 *from, uint8_t *slot, int32_t *row) {
   memset(row + GSO_SIZE, 0, sizeof(int32_t) * (FLAGS - GSO_SIZE));
   memset(slot, 0, DESTINATION_AT + 16);
   memcpy(slot + SOURCE_AT, &from->sin6_addr, 16);
   for (struct cmsghdr *control = CMSG_FIRSTHDR(header); control != NULL; control = CMSG_NXTHDR(header, control)) {
+    if (control->cmsg_level == IPPROTO_UDP && control->cmsg_type == UDP_GRO) memcpy(&row[GSO_SIZE], CMSG_DATA(control), sizeof(int));
+    if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_TTL) memcpy(&row[HOP_LIMIT], CMSG_DATA(control), sizeof(int));
+    if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_TOS) row[TRAFFIC_CLASS] = *CMSG_DATA(control);
     if (control->cmsg_level != IPPROTO_IPV6) continue;
     if (control->cmsg_type == IPV6_PKTINFO) {
       struct in6_pktinfo info;

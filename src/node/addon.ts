@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { LociError } from './error.ts';
 
+type BatchArguments = [slab: Uint8Array, meta: Int32Array, slots: number, stride: number];
 type BatchCall = (fd: number, slab: Uint8Array, meta: Int32Array, slots: number, stride: number) => number;
 
 /** The functions of the native addon. A negative result is a negated errno. */
@@ -16,6 +17,24 @@ export interface Addon {
   receiverFilter(fd: number, program: Uint8Array): number;
   readonly receiverReceive: BatchCall;
   icmpv6Send(fd: number, destination: Uint8Array, interfaceIndex: number, octets: Uint8Array): number;
+  udpOpen(locator: Uint8Array, port: number, mark: number): number;
+  readonly udpReceive: BatchCall;
+  espAdd(
+    inbound: 0 | 1,
+    suite: number,
+    spi: number,
+    encryption: Uint8Array,
+    authentication: Uint8Array,
+    inner: Uint8Array,
+    sequence: Uint8Array,
+    hasShortNumbers: 0 | 1,
+    window: number,
+  ): number;
+  espPath(handle: number, socket: number, outer: Uint8Array, port: number): number;
+  espRemove(handle: number): number;
+  espCounters(handle: number, into: Float64Array): number;
+  espSeal(...batches: [...BatchArguments, ...BatchArguments]): number;
+  espOpen(udp: 0 | 1, ...batches: [...BatchArguments, ...BatchArguments]): number;
   captureOpen(interfaceIndex: number): number;
   readonly captureReceive: BatchCall;
   watch(fd: number, callback: () => void): number;
