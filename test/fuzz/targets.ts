@@ -1,6 +1,7 @@
 import { cgaTargets } from './targets/cga.ts';
 import { daemonTargets } from './targets/daemon.ts';
 import { hipTargets } from './targets/hip.ts';
+import { hipAssociationTargets } from './targets/hip-association.ts';
 import { hipIdentityTargets } from './targets/hip-identity.ts';
 import { hostTargets } from './targets/host.ts';
 import { nodeTargets } from './targets/node.ts';
@@ -32,6 +33,7 @@ export const targets: Readonly<Record<string, Target>> = {
   ...cgaTargets,
   ...shim6Targets,
   ...hipTargets,
+  ...hipAssociationTargets,
   ...hipIdentityTargets,
   ...daemonTargets,
   ...nodeTargets,

@@ -3,7 +3,7 @@ import type { AssociationEffect } from '../../src/hip/association-io.ts';
 import { append, encodeHip, parseHip } from '../../src/hip/packet-codec.ts';
 import { writeChecksum } from '../../src/hip/packet-carriage.ts';
 import { parameterOf } from '../../src/hip/parameter.ts';
-import type { HipParameter , PARAMETER_TYPES} from '../../src/hip/parameter.ts';
+import type { HipParameter, PARAMETER_TYPES } from '../../src/hip/parameter.ts';
 import { PuzzleLoad } from '../../src/hip/puzzle-load.ts';
 import { signed2 } from '../../src/hip/seal.ts';
 import { A1, B1, SETTINGS, World, ip, large, small } from './association-world.ts';
