@@ -23,7 +23,7 @@ const LAYERS: Readonly<Record<string, { readonly sees: readonly string[]; readon
     sees: ['wire', 'crypto', 'cga', 'locators', 'reap', 'shim6', 'esp', 'hip', 'host', 'node'],
     packages: ['commander', 'ip-num', 'pino', 'prom-client', 'smol-toml', 'zod'],
   },
-  dissect: { sees: ['wire', 'crypto', 'cga', 'shim6', 'esp', 'hip'] },
+  dissect: { sees: ['wire', 'crypto', 'cga', 'reap', 'shim6', 'esp', 'hip'] },
   cli: {
     sees: [
       'wire',

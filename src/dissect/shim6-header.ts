@@ -2,7 +2,7 @@ import { parseShim6, readFixedPart } from '../shim6/message-codec.ts';
 import type { Shim6Message } from '../shim6/messages.ts';
 import { isPayloadHeader, parsePayloadHeader } from '../shim6/payload-header.ts';
 import type { PayloadHeader } from '../shim6/payload-header.ts';
-import type { ProbeReport } from '../shim6/probe.ts';
+import type { ProbeReport } from '../reap/probe.ts';
 import { formatTag } from '../shim6/tag.ts';
 import { formatAddress } from '../wire/address.ts';
 import { internetChecksum } from '../wire/checksum.ts';

@@ -5,11 +5,14 @@ import type { PeerFacts } from '../shim6/context-io.ts';
 import type { Agreement } from './detector.ts';
 import type { HostSettings, Profile } from './host-io.ts';
 
+/** How a host notices failures. */
+export type DetectionSettings = Pick<HostSettings, 'profile' | 'returnAfterMs' | 'sendTimeoutMs' | 'probeBudget'>;
+
 const MAX_AGREEMENTS = 64;
 const PROFILES: { readonly [Name in Profile]: ReapProfile } = { fast: FAST, balanced: BALANCED, rfc: RFC };
 
 /** The Send Timeout that this host offers and grants for detection in milliseconds; none in the profile `rfc`. */
-export function detectionOf(settings: HostSettings): number | undefined {
+export function detectionOf(settings: DetectionSettings): number | undefined {
   return settings.profile === 'rfc' ? undefined : sendTimeoutOf(settings.profile, settings);
 }
 
@@ -18,7 +21,7 @@ export function sendTimeoutSecondsOf({ sendTimeoutMs }: HostSettings): number | 
   return sendTimeoutMs?.rfc === undefined ? undefined : Math.ceil(sendTimeoutMs.rfc / 1000);
 }
 
-function sendTimeoutOf(profile: Profile, settings: HostSettings): number {
+function sendTimeoutOf(profile: Profile, settings: DetectionSettings): number {
   return settings.sendTimeoutMs?.[profile] ?? PROFILES[profile].sendTimeoutMs;
 }
 
@@ -33,7 +36,7 @@ export class Agreements {
   /** Peers with the same Send Timeout have the same agreement. */
   readonly #made = new Map<number | undefined, Agreement>();
 
-  constructor(settings: HostSettings, random: Random) {
+  constructor(settings: DetectionSettings, random: Random) {
     const { returnAfterMs, profile } = settings;
     const tuned = (name: Profile): ReapProfile => {
       return { ...PROFILES[name], sendTimeoutMs: sendTimeoutOf(name, settings), returnAfterMs };
@@ -43,7 +46,7 @@ export class Agreements {
     this.#reap = { fast: tuned('fast'), balanced: tuned('balanced'), rfc: tuned('rfc') };
   }
 
-  with({ detectionMs }: PeerFacts): Agreement {
+  with({ detectionMs }: Pick<PeerFacts, 'detectionMs'>): Agreement {
     let agreement = this.#made.get(detectionMs);
     if (agreement !== undefined) return agreement;
     const profile = detectionMs === undefined ? 'rfc' : this.#profile;

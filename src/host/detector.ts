@@ -5,7 +5,6 @@ import type { ReapState } from '../reap/probe.ts';
 import type { ReapProfile } from '../reap/profile.ts';
 import { Reap, RETURNED, WANTED } from '../reap/reap.ts';
 import type { Random } from '../crypto/ports.ts';
-import type { PeerLocator } from '../shim6/context-io.ts';
 import { sameOctets } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
 import { NEVER } from '../wire/time.ts';
@@ -14,6 +13,7 @@ import type { HostEffect, HostLocator, Profile } from './host-io.ts';
 import type { Wish, Wishes } from './wish.ts';
 import type { KnownPeer } from './known-peer.ts';
 import { PairChoice } from './pair-choice.ts';
+import type { CandidateLocator } from './pair-choice.ts';
 import type { PeerPath } from './path-class.ts';
 import type { Advice } from './shared-evidence.ts';
 import type { Sharer, Sharing } from './sharing.ts';
@@ -26,7 +26,7 @@ const OWN_EVIDENCE_MS = 1_000;
 const IN_USE_MS = 1_000;
 
 /** The context whose pairs a detector watches. */
-export interface Detected {
+export interface Detected<Effect = HostEffect> {
   readonly ulids: LocatorPair;
   /** Where payload goes now. */
   readonly current: LocatorPair;
@@ -34,9 +34,9 @@ export interface Detected {
   readonly incoming: LocatorPair;
   readonly isStanding: boolean;
   readonly usableLocators: readonly Address[];
-  readonly peerLocators: readonly PeerLocator[];
+  readonly peerLocators: readonly CandidateLocator[];
   /** What REAP found out or wants sent, as far as it is not the detector's own. */
-  performed(effect: ReapEffect, now: Instant, out: HostEffect[]): void;
+  performed(effect: ReapEffect, now: Instant, out: Effect[]): void;
 }
 
 /** What both ends of a context agreed on. */
@@ -51,17 +51,17 @@ export interface Agreement {
  * REAP for one context, and its share in what all of them learn: who suspects, explores, waits or follows. The machine
  * exists while the context is in use.
  */
-export class Detector implements Sharer {
+export class Detector<Effect = HostEffect> implements Sharer<Effect> {
   readonly profile: Profile;
-  readonly #owner: Detected;
-  readonly #sharing: Sharing;
+  readonly #owner: Detected<Effect>;
+  readonly #sharing: Sharing<Effect>;
   readonly #agreement: Agreement;
   readonly #choice: PairChoice;
   #keepaliveTimeoutMs: number | undefined;
   #reap: Reap | undefined;
   #known: KnownPeer;
-  #way: PeerPath<Sharer>;
-  #wayIn: PeerPath<Sharer>;
+  #way: PeerPath<Sharer<Effect>>;
+  #wayIn: PeerPath<Sharer<Effect>>;
   #usedAt: Instant = -Infinity;
   #heardAt: Instant = -Infinity;
   #advice: Advice | { readonly what: 'return' } | undefined;
@@ -73,10 +73,10 @@ export class Detector implements Sharer {
   #payloadAt: Instant = -Infinity;
 
   constructor(
-    owner: Detected,
+    owner: Detected<Effect>,
     agreement: Agreement,
     peerKey: string,
-    sharing: Sharing,
+    sharing: Sharing<Effect>,
     locators: () => readonly HostLocator[],
   ) {
     this.#owner = owner;
@@ -113,14 +113,14 @@ export class Detector implements Sharer {
   }
 
   /** A former process saw the peer on this pair, and was told these wishes. */
-  resume(pair: LocatorPair, wishes: Wishes, now: Instant, out: HostEffect[]): void {
+  resume(pair: LocatorPair, wishes: Wishes, now: Instant, out: Effect[]): void {
     this.#known.confirmed(pair.peer);
     this.#choice.wishes = wishes;
     this.offerCandidates(now, out);
   }
 
   /** The key of the peer, or what its locators are, is known now. */
-  setPeer(key: string, now: Instant, out: HostEffect[]): void {
+  setPeer(key: string, now: Instant, out: Effect[]): void {
     if (key !== this.#known.key) {
       const before = [this.#way, this.#wayIn];
       this.#sharing.peers.release(this.#known);
@@ -133,13 +133,13 @@ export class Detector implements Sharer {
     this.#standby = 'open';
   }
 
-  setKeepaliveTimeout(ms: number, now: Instant, out: HostEffect[]): void {
+  setKeepaliveTimeout(ms: number, now: Instant, out: Effect[]): void {
     this.#keepaliveTimeoutMs = ms;
     this.#handle({ type: 'peer-timeout', keepaliveTimeoutMs: ms }, now, out);
   }
 
   /** Payload or a Keepalive came in on `pair`. */
-  heard(pair: LocatorPair, what: 'payload-received' | 'keepalive-received', now: Instant, out: HostEffect[]): void {
+  heard(pair: LocatorPair, what: 'payload-received' | 'keepalive-received', now: Instant, out: Effect[]): void {
     const { evidence } = this.#sharing;
     if (!samePair(pair, this.#owner.incoming) || this.#sharing.classOf(pair) !== this.#wayIn.path.key) {
       evidence.release(this.#wayIn);
@@ -160,7 +160,7 @@ export class Detector implements Sharer {
     this.tell({ type: what, pair }, now, out);
   }
 
-  tell(input: ReapInput, now: Instant, out: HostEffect[]): void {
+  tell(input: ReapInput, now: Instant, out: Effect[]): void {
     if (input.type === 'payload-sent' || input.type === 'payload-received') this.#inUse(now);
     if (input.type !== 'lag') {
       this.#usedAt = now;
@@ -170,11 +170,11 @@ export class Detector implements Sharer {
   }
 
   /** The context is no longer ESTABLISHED, or is again. */
-  setFrozen(isFrozen: boolean, now: Instant, out: HostEffect[]): void {
+  setFrozen(isFrozen: boolean, now: Instant, out: Effect[]): void {
     this.#handle({ type: isFrozen ? 'freeze' : 'thaw' }, now, out);
   }
 
-  tick(now: Instant, out: HostEffect[]): void {
+  tick(now: Instant, out: Effect[]): void {
     const reap = this.#reap;
     if (reap === undefined || now < this.deadline) return;
     if (this.#isAtRest) {
@@ -187,11 +187,11 @@ export class Detector implements Sharer {
     this.#handle({ type: 'tick' }, now, out);
   }
 
-  explore(now: Instant, out: HostEffect[]): void {
+  explore(now: Instant, out: Effect[]): void {
     this.tell({ type: 'explore' }, now, out);
   }
 
-  follow(to: string, now: Instant, out: HostEffect[]): void {
+  follow(to: string, now: Instant, out: Effect[]): void {
     const pair = this.pairs.find((one) => this.#sharing.classOf(one) === to);
     const { current, ulids } = this.#owner;
     if (pair === undefined) return this.explore(now, out);
@@ -207,7 +207,7 @@ export class Detector implements Sharer {
     if (this.state !== 'Operational') this.explore(now, out);
   }
 
-  confirmNext(now: Instant, out: HostEffect[]): boolean {
+  confirmNext(now: Instant, out: Effect[]): boolean {
     const isInUse = this.#owner.isStanding && now - this.#payloadAt < IN_USE_MS;
     const pair = isInUse ? this.#known.untried(this.pairs.filter((one) => !this.#choice.isReserve(one))) : undefined;
     if (pair === undefined) {
@@ -224,7 +224,7 @@ export class Detector implements Sharer {
   }
 
   /** The order depends on the pair in use; and there may be another one to go back to. */
-  offerCandidates(now: Instant, out: HostEffect[]): void {
+  offerCandidates(now: Instant, out: Effect[]): void {
     if (this.#reap === undefined) return;
     for (const input of this.#offers) this.#handle(input, now, out);
   }
@@ -237,7 +237,7 @@ export class Detector implements Sharer {
   }
 
   /** What somebody above wants of this context. */
-  wish(wish: Wish, now: Instant, out: HostEffect[]): void {
+  wish(wish: Wish, now: Instant, out: Effect[]): void {
     switch (wish.type) {
       case 'feedback':
         if (wish.isGood) this.heard(this.#owner.incoming, 'payload-received', now, out);
@@ -302,7 +302,7 @@ export class Detector implements Sharer {
     return machine;
   }
 
-  #handle(input: ReapInput, now: Instant, out: HostEffect[]): void {
+  #handle(input: ReapInput, now: Instant, out: Effect[]): void {
     for (const effect of this.#reap?.handle(input, now) ?? []) this.#perform(effect, now, out);
     const advice = this.#advice;
     this.#advice = undefined;
@@ -311,7 +311,7 @@ export class Detector implements Sharer {
     if (advice?.what === 'return') this.#handle({ type: 'return' }, now, out);
   }
 
-  #perform(effect: ReapEffect, now: Instant, out: HostEffect[]): void {
+  #perform(effect: ReapEffect, now: Instant, out: Effect[]): void {
     const { evidence } = this.#sharing;
     switch (effect.type) {
       case 'send-keepalive':
@@ -391,7 +391,7 @@ export class Detector implements Sharer {
     }
   }
 
-  #wayOf(pair: LocatorPair): PeerPath<Sharer> {
+  #wayOf(pair: LocatorPair): PeerPath<Sharer<Effect>> {
     return this.#sharing.evidence.acquire(this.#sharing.classOf(pair), this.#known.key);
   }
 }

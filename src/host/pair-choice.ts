@@ -1,14 +1,16 @@
 import { samePair } from '../locators/pair.ts';
 import type { LocatorPair } from '../locators/pair.ts';
 import { pairRules, rankedCandidates, rankPairs } from '../locators/rank.ts';
-import type { PairQuestion } from '../locators/rank.ts';
+import type { PairQuestion, PeerLocator } from '../locators/rank.ts';
 import { compareBy } from '../locators/rule.ts';
-import type { PeerLocator } from '../shim6/context-io.ts';
 import { sameOctets } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
 import type { HostLocator } from './host-io.ts';
 import { BACKUP_PRIORITY } from './own-locators.ts';
 import type { Wishes } from './wish.ts';
+
+/** A locator of the peer that may be tried. */
+export type CandidateLocator = Omit<PeerLocator, 'verified'>;
 
 /** The context whose pairs are chosen from. */
 export interface Choosing {
@@ -16,7 +18,7 @@ export interface Choosing {
   /** Where payload goes now. */
   readonly current: LocatorPair;
   readonly usableLocators: readonly Address[];
-  readonly peerLocators: readonly PeerLocator[];
+  readonly peerLocators: readonly CandidateLocator[];
 }
 
 /** By these a pair is better than that of the identifiers, which costs nothing else. */
@@ -89,7 +91,7 @@ export class PairChoice {
     return this.#locators().find((locator) => sameOctets(locator.address, address));
   }
 
-  #peer(address: Address): PeerLocator | undefined {
+  #peer(address: Address): CandidateLocator | undefined {
     return this.#owner.peerLocators.find((locator) => sameOctets(locator.address, address));
   }
 }

@@ -24,21 +24,21 @@ const FOLLOWERS_TOGETHER = 256;
 const HOME_TESTER_MS = 5_000;
 
 /** What a context does when the contexts of a host share what they learn. */
-export interface Sharer {
+export interface Sharer<Effect = HostEffect> {
   /** How long an exploration takes that finds something. */
   readonly patienceMs: number;
-  explore(now: Instant, out: HostEffect[]): void;
+  explore(now: Instant, out: Effect[]): void;
   /** To the pair in the class `to`. */
-  follow(to: string, now: Instant, out: HostEffect[]): void;
+  follow(to: string, now: Instant, out: Effect[]): void;
   /** Look for the peer at one more of its locators; false when nothing is left to do. */
-  confirmNext(now: Instant, out: HostEffect[]): boolean;
+  confirmNext(now: Instant, out: Effect[]): boolean;
 }
 
 /** What the contexts of a host have in common about paths and peers, and what they may send to learn it. */
-export class Sharing {
-  readonly evidence: SharedEvidence<Sharer> = new SharedEvidence<Sharer>();
+export class Sharing<Effect = HostEffect> {
+  readonly evidence: SharedEvidence<Sharer<Effect>> = new SharedEvidence<Sharer<Effect>>();
   readonly peers: KnownPeers = new KnownPeers();
-  readonly budget: ProbeBudget<Sharer>;
+  readonly budget: ProbeBudget<Sharer<Effect>>;
   readonly #keepalives: TokenBucket;
   readonly #locators: () => readonly HostLocator[];
   /** The locators of which the interfaces are. */
@@ -46,7 +46,7 @@ export class Sharing {
   #interfaces: ReadonlyMap<string, string> = new Map();
   readonly #trips = new Map<ReapProfile, RoundTrips>();
   readonly #standbyEveryMs: number;
-  readonly #standby = new Set<Sharer>();
+  readonly #standby = new Set<Sharer<Effect>>();
   #standbyAt: Instant = NEVER;
 
   constructor(probeBudget: number, locators: () => readonly HostLocator[], now: Instant) {
@@ -61,7 +61,7 @@ export class Sharing {
     return Math.min(this.evidence.deadline, this.budget.deadline, this.#standbyAt);
   }
 
-  tick(now: Instant, out: HostEffect[]): void {
+  tick(now: Instant, out: Effect[]): void {
     for (const { member, to } of this.evidence.takeFreed(FOLLOWERS_TOGETHER)) member.follow(to, now, out);
     for (const member of this.evidence.due(({ patienceMs }) => patienceMs, now)) member.explore(now, out);
     this.budget.serve(now, (member) => {
@@ -90,14 +90,14 @@ export class Sharing {
   }
 
   /** May a context say that it hears the peer? Not when another one has just said it on the same way, and there are many. */
-  mayVouch(on: PeerPath<Sharer>, spacingMs: number, now: Instant): boolean {
+  mayVouch(on: PeerPath<Sharer<Effect>>, spacingMs: number, now: Instant): boolean {
     if (!this.#keepalives.take(now) && now - on.vouchedAt < spacingMs) return false;
     on.vouchedAt = now;
     return true;
   }
 
   /** May a context test the way home? One does so for all that take the same way now. */
-  mayTestHome(member: Sharer, { path }: PeerPath<Sharer>, now: Instant): boolean {
+  mayTestHome(member: Sharer<Effect>, { path }: PeerPath<Sharer<Effect>>, now: Instant): boolean {
     const { home } = path;
     if (home !== undefined && home.by !== member && now - home.at < HOME_TESTER_MS) return false;
     if (!this.budget.take('test', now)) return false;
@@ -106,19 +106,19 @@ export class Sharing {
   }
 
   /** `member` has a peer at locators where it was not seen yet: look there, slowly, so that it can be followed later. */
-  standBy(member: Sharer, now: Instant): void {
+  standBy(member: Sharer<Effect>, now: Instant): void {
     this.#standby.add(member);
     if (this.#standbyAt === NEVER) this.#standbyAt = now + STANDBY_AFTER_MS;
   }
 
   /** Nothing is left of it. */
-  forget(member: Sharer, on: PeerPath<Sharer>): void {
+  forget(member: Sharer<Effect>, on: PeerPath<Sharer<Effect>>): void {
     this.#standby.delete(member);
     this.budget.leave(member, on.path);
     this.evidence.left(member, on);
   }
 
-  #lookForPeers(now: Instant, out: HostEffect[]): void {
+  #lookForPeers(now: Instant, out: Effect[]): void {
     this.#standbyAt = now + this.#standbyEveryMs;
     for (const member of this.#standby) {
       if (!this.budget.take('standby', now)) return;

@@ -7,7 +7,7 @@ import { DEFAULT_POLICY, policyOf } from './policy-table.ts';
 import type { PolicyRow } from './policy-table.ts';
 import { compareBy } from './rule.ts';
 import type { Rule } from './rule.ts';
-import { scopeOf } from './scope.ts';
+import { isMapped, scopeOf } from './scope.ts';
 import { compareOctets, prefer } from './source-selection.ts';
 import type { SourceCandidate } from './source-selection.ts';
 
@@ -90,6 +90,7 @@ export function unfitness(own: OwnLocator, peer: PeerLocator): string | undefine
   if (!isAvailable(own)) return 'our address is no locator';
   if (!peer.verified) return "the peer's address is not proven";
   if (!isGlobalUnicast(peer.address)) return "the peer's address is no locator";
+  if (isMapped(own.address) !== isMapped(peer.address)) return 'one address is of IPv4, the other of IPv6';
   return scopeOf(own.address) === scopeOf(peer.address) ? undefined : 'the scopes of the two addresses differ';
 }
 

@@ -21,7 +21,7 @@ import {
 import { ICMP_HOLDDOWN_TIME } from './exchange.ts';
 import { encodeShim6 } from './message-codec.ts';
 import type { R1, R1bis, R2 } from './messages.ts';
-import type { ProbeReports } from './probe.ts';
+import type { ProbeReports } from '../reap/probe-codec.ts';
 import type { QuotedPacket } from './quoted.ts';
 import type { ReceivedPacket } from './received.ts';
 import type { ContextTag } from './tag.ts';

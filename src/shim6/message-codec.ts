@@ -6,7 +6,7 @@ import { Writer } from '../wire/writer.ts';
 import type { ErrorMessage, KnownMessage, OptionedMessage, Shim6Message } from './messages.ts';
 import { optionsLength, parseOptions, writeOptions } from './options.ts';
 import type { OptionName, Shim6Options } from './options.ts';
-import { parseProbeReports, probeReportsLength, writeProbeReports } from './probe.ts';
+import { parseProbeReports, probeReportsLength, writeProbeReports } from '../reap/probe-codec.ts';
 import { tagOfField } from './tag.ts';
 import type { ContextTag } from './tag.ts';
 

@@ -1,5 +1,5 @@
 import type { Shim6Options } from './options.ts';
-import type { ProbeReports } from './probe.ts';
+import type { ProbeReports } from '../reap/probe-codec.ts';
 import type { ContextTag } from './tag.ts';
 
 interface WithOptions {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parsePayloadHeader } from '../../src/shim6/payload-header.ts';
 import { encodeShim6, parseShim6 } from '../../src/shim6/message-codec.ts';
 import type { Probe } from '../../src/shim6/messages.ts';
-import type { ProbeReport } from '../../src/shim6/probe.ts';
+import type { ProbeReport } from '../../src/reap/probe.ts';
 import { GOOD, HOLE } from '../../src/sim/two-hosts.ts';
 import type { Side, TwoHosts } from '../../src/sim/two-hosts.ts';
 import { formatAddress } from '../../src/wire/address.ts';

@@ -10,7 +10,7 @@ import { nodeCrypto } from '../../src/node/crypto.ts';
 import { METHOD_HBA } from '../../src/shim6/locator-list.ts';
 import { encodeShim6, parseShim6 } from '../../src/shim6/message-codec.ts';
 import type { KnownMessage, OptionedMessage } from '../../src/shim6/messages.ts';
-import type { ProbeReport } from '../../src/shim6/probe.ts';
+import type { ProbeReport } from '../../src/reap/probe.ts';
 import type { ContextTag } from '../../src/shim6/tag.ts';
 import { seededRandom } from '../../src/sim/random.ts';
 import { formatAddress, prefixOf, sameOctets } from '../../src/wire/address.ts';

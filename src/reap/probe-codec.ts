@@ -1,35 +1,18 @@
 import { ADDRESS_LENGTH } from '../wire/address.ts';
-import type { Address } from '../wire/address.ts';
 import type { Reader } from '../wire/reader.ts';
 import type { Writer } from '../wire/writer.ts';
-
-/** One report of a Probe, RFC 5534 §5.2: a probe on this pair, with its nonce and data. */
-export interface ProbeReport {
-  readonly source: Address;
-  readonly destination: Address;
-  readonly nonce: number;
-  readonly data: number;
-}
-
-/** Sta of RFC 5534 §5.2: the state of the sender after sending. */
-export type ProbeState = 'Operational' | 'Exploring' | 'InboundOk';
+import { MAX_REPORTS } from './probe.ts';
+import type { Probe, ProbeReport, ReapState } from './probe.ts';
 
 /** Codes are positions: 0, 1, 2. */
-const STATES: readonly ProbeState[] = ['Operational', 'Exploring', 'InboundOk'];
+const STATES: readonly ReapState[] = ['Operational', 'Exploring', 'InboundOk'];
 
-/** Psent and Precvd are four bits each. */
-export const MAX_REPORTS = 15;
-
-/** What a Probe says: the sent reports (the first is this very probe) and the reports of probes received. */
-export interface ProbeReports {
-  readonly state: ProbeState;
-  readonly sent: readonly ProbeReport[];
-  readonly received: readonly ProbeReport[];
-}
+/** What a Probe says in the format of RFC 5534 §5.2, which has no Path Test. */
+export type ProbeReports = Omit<Probe, 'pathTest'>;
 
 const REPORT_LENGTH = 2 * ADDRESS_LENGTH + 8;
 
-/** Octets 12 to the end of the reports, RFC 5534 §5.2: Precvd (4), Psent (4), Sta (2), Reserved2 (22), reports. */
+/** Octets 12 of a Shim6 Probe to the end of the reports, RFC 5534 §5.2: Precvd (4), Psent (4), Sta (2), Reserved2 (22), reports. */
 export function parseProbeReports(r: Reader): ProbeReports {
   const at = r.at;
   const counts = r.u8();
