@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import type { HostEvent } from '../host/events.ts';
 import { LociError, systemCode } from '../node/error.ts';
-import { LineReader } from '../daemon/protocol.ts';
+import { LineReader } from '../daemon/lines.ts';
 import type { Command, Reply, Request, Results } from '../daemon/protocol.ts';
 
 /** A daemon that answers nothing for so long is stuck. */

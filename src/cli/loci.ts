@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { runLoci } from './program.ts';
+import { runLoci } from './run-loci.ts';
 import { processTerminal } from './terminal.ts';
 
 process.exitCode = await runLoci(process.argv.slice(2), processTerminal());

@@ -1,9 +1,10 @@
 import { createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { LociError, messageOf } from '../node/error.ts';
+import { LineReader } from './lines.ts';
 import { claimSocket } from './local-socket.ts';
 import type { Log } from './log.ts';
-import { LINE_LIMIT, LineReader, parseRequest } from './protocol.ts';
+import { LINE_LIMIT, parseRequest } from './protocol.ts';
 import type { Command, Control, Reply, Request, Results } from './protocol.ts';
 
 /** Connections at one time. */

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runLoci } from '../../src/cli/program.ts';
+import { runLoci } from '../../src/cli/run-loci.ts';
 import { ControlServer } from '../../src/daemon/control.ts';
 import type { HostEvent } from '../../src/host/events.ts';
 import { fakeControl } from '../daemon/fake-control.ts';

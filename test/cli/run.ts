@@ -1,4 +1,4 @@
-import { runLoci } from '../../src/cli/program.ts';
+import { runLoci } from '../../src/cli/run-loci.ts';
 
 /** How a command ended, and what it said. */
 export interface Said {

@@ -9,7 +9,8 @@ import { once } from 'node:events';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ControlServer } from '../../src/daemon/control.ts';
-import { LineReader, LINE_LIMIT, parseRequest } from '../../src/daemon/protocol.ts';
+import { LineReader } from '../../src/daemon/lines.ts';
+import { LINE_LIMIT, parseRequest } from '../../src/daemon/protocol.ts';
 import { fakeControl } from './fake-control.ts';
 import { recordingLog } from './recording-log.ts';
 
