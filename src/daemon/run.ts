@@ -32,6 +32,7 @@ import type { Config, PolicyRule } from './config.ts';
 import { Discovery } from './discovery.ts';
 import type { Sight } from './discovery.ts';
 import { takeHandover, writeHandover } from './handover.ts';
+import { HipService } from './hip-service.ts';
 import { identifierFor, identitiesOf } from './identity.ts';
 import type { KeyedIdentity } from './identity.ts';
 import { signerOf } from './keys.ts';
@@ -106,6 +107,7 @@ class Daemon implements Running {
   readonly #routing: KernelRouting;
   readonly #counters: PacketObservation;
   readonly #sender: RawSender;
+  readonly #hip: HipService | undefined;
   readonly #host: Host;
   readonly #shell: Shell;
   readonly #silence: Silence;
@@ -178,6 +180,13 @@ class Daemon implements Running {
     const initiators = this.#open(RawReceiver.open(SHIM6, I1_ONLY));
     const icmp = this.#open(Icmpv6Socket.open());
     this.#sender = this.#open(new RawSender(config.interception.mark));
+    const onEvent = (event: HostEvent): void => {
+      this.#tell(event);
+    };
+    if (config.hip.enabled) {
+      const around = { tun, route, sender: this.#sender, locators: this.#locators(), now: monotonic, onEvent };
+      this.#hip = this.#open(new HipService({ config, log, ...around }));
+    }
     const settings = settingsOf(config);
     this.#host = new Host(
       {
@@ -206,12 +215,11 @@ class Daemon implements Running {
           },
           icmp,
           sender: this.#sender,
+          toHits: this.#hip?.outbound,
           observation: new Observation(this.#counters),
           routing: this.#routing,
           now: monotonic,
-          onEvent: (event) => {
-            this.#tell(event);
-          },
+          onEvent,
         },
         mtu + 8,
       ),
@@ -243,6 +251,7 @@ class Daemon implements Running {
     this.#host.configure(settingsOf(config));
     this.#view.reconfigured(config.profile);
     this.#interception.setRtoMin(config.interception.rtoMinMs);
+    this.#hip?.reload();
   }
 
   close(): Promise<void> {
@@ -296,7 +305,8 @@ class Daemon implements Running {
     if (isLoss) this.#shell.input({ type: 'locators', locators: present }); // before anything that takes time
     this.#own.update(change);
     const ours = change.locators.filter((locator) => this.#isOurs(locator));
-    this.#interception.setLocators(ours);
+    this.#interception.setLocators(this.#hip === undefined ? ours : change.locators);
+    this.#hip?.follow(change.locators);
     this.#routing.follow();
     for (const gone of change.departed) this.#sender.release(gone.address);
     const locators = this.#hostLocators(change.locators);

@@ -59,6 +59,8 @@ export interface ShellPorts {
   readonly correspondents: (visit: (octets: Uint8Array, at: number) => void) => void;
   readonly icmp: PacketReceiver;
   readonly sender: PacketSender;
+  /** Sends what is for HITs among the packets of programs, and leaves those slots empty. */
+  readonly toHits?: ((from: Batch, count: number) => void) | undefined;
   readonly observation: Observation;
   readonly routing: Routing;
   /** Milliseconds on the monotonic clock. */
@@ -154,6 +156,7 @@ export class Shell {
       if (count === 0) break;
       carried += count;
       this.packets.tunIn += count;
+      this.#ports.toHits?.(this.#fromTun, count);
       this.#host.fastPath.outbound(this.#fromTun, count, (locator) => sender.descriptor(locator), this.#asides);
       sender.send(this.#fromTun, count);
       this.packets.rawOut += count;
