@@ -32,7 +32,6 @@ const CANNOT_START: ReadonlySet<string> = new Set([
   'EPERM',
   'EACCES',
   'device', // /dev/net/tun
-  'kernel', // it lacks what Loci needs
   'addon-missing', // the native module is not built
   'missing-tool', // a program such as ip
   'addresses', // no usable IPv6 address

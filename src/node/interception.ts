@@ -52,7 +52,7 @@ export class Interception {
     this.leftovers = cleanUp(route, { keepAddresses: true });
     refuseClashes(route, numbers);
     this.#kept = new KeptIdentifiers(route, tunIndex);
-    this.#diversion = Diversion.open({ ...options, kept: this.#kept });
+    this.#diversion = new Diversion({ ...options, kept: this.#kept });
     this.#locatorRoutes = new LocatorRoutes(route, picture, numbers, rtoMinMs, onProblem, mtu);
     this.#renewal = setInterval(
       () => {
@@ -84,7 +84,7 @@ export class Interception {
 
   /**
    * Packets from `own` to `peer` go into the TUN device from the end of this turn of the event loop on, also those of open
-   * sockets; so do packets to `peer` that have no source yet, and get `own`.
+   * sockets; so do packets to `peer` that have no source yet, and get `own`, and those from other addresses.
    */
   divert(own: Address, peer: Address): void {
     this.#diversion.divert(own, peer);

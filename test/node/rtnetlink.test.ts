@@ -105,7 +105,6 @@ describe('what is written for the kernel', () => {
         writeRoute(RTM_NEWROUTE, 0, {
           table: 1001,
           destination: { address: at('2001:db8::1'), length: 128 },
-          source: at('2001:db8::3'),
           protocol: 76,
           index: 7,
           gateway: at('fe80::1'),
@@ -119,7 +118,6 @@ describe('what is written for the kernel', () => {
       table: 1001,
       protocol: 76,
       destination: { address: at('2001:db8::1'), length: 128 },
-      source: { address: at('2001:db8::3'), length: 128 },
       nextHops: [{ index: 7, gateway: at('fe80::1') }],
       preferredSource: at('2001:db8::2'),
       rtoMinMs: 50,

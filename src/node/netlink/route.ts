@@ -172,8 +172,6 @@ function parseNextHops(message: Uint8Array, attributes: AttributeCursor): NextHo
 export interface RouteRequest {
   readonly table: number;
   readonly destination: Prefix;
-  /** Only packets from this address; the unspecified one stands for packets that have none yet. */
-  readonly source?: Address | undefined;
   readonly protocol: number;
   readonly index: number;
   readonly gateway?: Address | undefined;
@@ -185,12 +183,9 @@ export interface RouteRequest {
 
 /** RTM_NEWROUTE or RTM_DELROUTE of an IPv6 unicast route. */
 export function writeRoute(type: number, flags: number, route: RouteRequest): Uint8Array {
-  const { destination, source, protocol } = route;
-  const sourceLength = source === undefined ? 0 : 128;
-  const fixed = Uint8Array.of(AF_INET6, destination.length, sourceLength, 0, 0, protocol, 0, RTN_UNICAST, 0, 0, 0, 0);
+  const fixed = Uint8Array.of(AF_INET6, route.destination.length, 0, 0, 0, route.protocol, 0, RTN_UNICAST, 0, 0, 0, 0);
   const attributes = [u32Attribute(RTA_TABLE, route.table), u32Attribute(RTA_OIF, route.index)];
-  if (destination.length > 0) attributes.push(attribute(RTA_DST, destination.address));
-  if (source !== undefined) attributes.push(attribute(RTA_SRC, source));
+  if (route.destination.length > 0) attributes.push(attribute(RTA_DST, route.destination.address));
   if (route.gateway !== undefined) attributes.push(attribute(RTA_GATEWAY, route.gateway));
   if (route.preferredSource !== undefined) attributes.push(attribute(RTA_PREFSRC, route.preferredSource));
   if (route.expiresSeconds !== undefined) attributes.push(u32Attribute(RTA_EXPIRES, route.expiresSeconds));
@@ -211,12 +206,10 @@ export function listRoutes(): Uint8Array {
   return request(RTM_GETROUTE, NLM_F_DUMP, fixed);
 }
 
-/** Ask which route packets to `destination` take, and with which source unless given, as `ip -6 route get` does. */
-export function lookUpRoute(destination: Address, source?: Address): Uint8Array {
+/** Ask which route packets to `destination` take, and with which source, as `ip -6 route get` does. */
+export function lookUpRoute(destination: Address): Uint8Array {
   const fixed = new Uint8Array(FIXED_LENGTH);
   fixed[0] = AF_INET6;
   fixed[1] = 128;
-  if (source === undefined) return request(RTM_GETROUTE, NLM_F_ACK, fixed, attribute(RTA_DST, destination));
-  fixed[2] = 128;
-  return request(RTM_GETROUTE, NLM_F_ACK, fixed, attribute(RTA_DST, destination), attribute(RTA_SRC, source));
+  return request(RTM_GETROUTE, NLM_F_ACK, fixed, attribute(RTA_DST, destination));
 }

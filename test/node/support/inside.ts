@@ -169,8 +169,8 @@ const commands: Record<string, (...parameters: never[]) => unknown> = {
     return { longest, total: performance.now() - begin };
   },
   /** Microseconds that the kernel takes to find the route of a packet. */
-  lookUp(from: string, to: string) {
-    const asked = lookUpRoute(address(to), address(from));
+  lookUp(to: string) {
+    const asked = lookUpRoute(address(to));
     const begin = performance.now();
     for (let i = 0; i < 200; i++) route.exchange(asked);
     return (performance.now() - begin) * 5;
