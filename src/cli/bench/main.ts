@@ -10,6 +10,7 @@ import { linesOf, reportOf, statusOf } from './report.ts';
 import type { Row } from './report.ts';
 import { choose } from './rows.ts';
 import { scale } from './scale.ts';
+import { DAEMON_ROWS } from './scale-daemon.ts';
 import { hasTool, requireTool } from './tools.ts';
 import { latency, smallPackets, throughput } from './traffic.ts';
 
@@ -30,7 +31,7 @@ async function measured({ bench, rounds, seconds }: BenchOptions, rows: readonly
   if (bench === 'latency') requireTool('ping');
   if (bench === 'throughput' || bench === 'latency' || bench === 'smallpackets') requireTool('iperf3');
   const progress = (text: string): void => void process.stderr.write(`${text}\n`);
-  if (bench === 'scale') return scale(rows, progress);
+  if (bench === 'scale' && !rows.some((row) => DAEMON_ROWS.includes(row))) return scale(rows, rounds, progress);
   await ensurePrivilege();
   obeyParent();
   switch (bench) {
@@ -42,6 +43,8 @@ async function measured({ bench, rounds, seconds }: BenchOptions, rows: readonly
       return smallPackets({ rows, rounds, seconds, progress });
     case 'handshake':
       return handshake(rounds, progress);
+    case 'scale':
+      return scale(rows, rounds, progress);
     case 'failover':
       return failover(rows, rounds, progress);
   }

@@ -21,7 +21,7 @@ const ROUNDS: Readonly<Record<BenchName, number>> = {
   latency: 5,
   handshake: 50,
   failover: 5,
-  scale: 1,
+  scale: 5,
   smallpackets: 5,
 };
 const SECONDS = 2;

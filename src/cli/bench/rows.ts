@@ -31,7 +31,7 @@ export function rowsOf(bench: BenchName): readonly RowName[] {
     case 'handshake':
       return [...rows(['loci-shim6'], true), ...rows(['loci-hip', 'strongswan'], false)];
     case 'scale':
-      return [...rows(['recovery', 'status', 'memory'], true), ...rows(['observation', 'idle', 'idle-detection'], false)];
+      return rows(['recovery', 'status', 'memory', 'observation', 'idle', 'idle-detection'], true);
     case 'failover':
       return [...rows(FAILURES, true), ...rows(['mobility'], false)];
   }

@@ -93,12 +93,14 @@ export async function startDaemon(
     directory,
     onEvent,
     triggerPackets = TRIGGER_PACKETS,
+    readyWithinMs = READY_WITHIN_MS,
   }: {
     profile: Profile;
     directory: string;
     onEvent: (event: Noticed) => void;
     /** Packets after which this host sets up a context. */
     triggerPackets?: number;
+    readyWithinMs?: number;
   },
 ): Promise<Daemon> {
   const namespace = topology.namespace(host);
@@ -122,7 +124,7 @@ export async function startDaemon(
     daemon.kill();
   };
   try {
-    await within(READY_WITHIN_MS, `${host}'s locid`, daemon, () => loci('status'));
+    await within(readyWithinMs, `${host}'s locid`, daemon, () => loci('status'));
     monitor = start(lociCommand(controlSocket, ['monitor']), {
       namespace,
       name: `${host}'s monitor`,
