@@ -66,7 +66,7 @@ export const ASSOCIATION_TRANSITIONS: { readonly [State in AssociationStateName]
   },
   'I2-SENT': {
     ...DEFAULT,
-    R1: stay('send I2'),
+    // §6.8 step 8 would let one with a larger counter begin anew: whoever has any R1 of the peer could make us leave a good I2
     I2: go('accept if larger', 'R2-SENT'),
     R2: go('establish', 'ESTABLISHED'),
     NOTIFY: stay('note'),

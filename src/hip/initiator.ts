@@ -94,19 +94,18 @@ function again(core: AssociationCore, attempt: Attempt, now: Instant): Associati
   return [{ type: 'failed', reason: attempt.failure }];
 }
 
-/** §6.8: in I1-SENT, or CLOSED after an I1; in I2-SENT only one with a larger counter. */
+/** §6.8: in I1-SENT, or CLOSED after an I1. */
 export function receiveR1(
   core: AssociationCore,
   packet: ReceivedPacket,
   path: HipPath,
   now: Instant,
 ): AssociationEffect[] {
-  const { state, attempt } = core;
+  const { attempt } = core;
   if (attempt === undefined) return drop('wrong-state');
-  const generation = parameterOf(packet, 'R1_COUNTER')?.generation ?? 0n;
-  const known = state.name === 'I2-SENT' ? state.i2.r1 : attempt.chosen;
-  if (known !== undefined && generation <= known.generation) return drop('r1-counter'); // 5, 8
   if (attempt.task !== undefined) return drop('duplicate'); // a puzzle is being solved
+  const generation = parameterOf(packet, 'R1_COUNTER')?.generation ?? 0n;
+  if (attempt.chosen !== undefined && generation <= attempt.chosen.generation) return drop('r1-counter'); // 5
   const verdict = checkR1(core, packet, path, now);
   if ('reason' in verdict) {
     attempt.failure = verdict.failure ?? attempt.failure;
@@ -114,7 +113,6 @@ export function receiveR1(
   }
   const isFirst = attempt.chosen === undefined;
   attempt.chosen = verdict.r1;
-  if (state.name === 'I2-SENT') return answerR1(core, attempt, now);
   if (!isFirst) return [];
   core.timers.stop('stagger', 'i1');
   if (attempt.sent === 1) return answerR1(core, attempt, now);
@@ -189,12 +187,11 @@ function sendI2(core: AssociationCore, attempt: Attempt, r1: GoodR1, j: Uint8Arr
   const octets = composeI2(core, r1, agreement, spiIn);
   const rttMs = r1.arrivedAt - attempt.sentAt;
   const i2 = { agreement, r1, spiIn, espKeys, octets, path, rttMs, sentAt: now, tries: 1 };
-  const retired = core.retireAll(); // of an earlier I2
   attempt.chosen = undefined;
   const entered = core.enter({ name: 'I2-SENT', attempt, i2 });
   core.timers.set('i2', now + core.settings.i2TimeoutMs);
   const sa = saHalf('in', spiIn, r1.suite, espKeys, core.settings.hasShortNumbers(peerHit));
-  return [...retired, ...entered, { type: 'install-sa', sa }, transmission(octets, path)];
+  return [...entered, { type: 'install-sa', sa }, transmission(octets, path)];
 }
 
 /** RFC 8047 §4.2.8: to the preferred locator of the R1, if there is one in the family of our address. */

@@ -109,12 +109,6 @@ export class PeerLocators {
     return false;
   }
 
-  /** RFC 8047 §4.2.8: a new preferred locator in a valid R1 needs no test. */
-  trust(address: Address): void {
-    const known = this.#known.get(addressKey(address));
-    if (known !== undefined) known.status = 'ACTIVE';
-  }
-
   /** An address that waits for its test. */
   untested(): Address | undefined {
     for (const { address, status, isTested } of this.#known.values()) {

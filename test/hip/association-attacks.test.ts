@@ -288,16 +288,16 @@ describe('an initiator (RFC 7401 §6.8)', () => {
     expect(failureWith({ espSuites: SETTINGS.espSuites.slice(1) })).toEqual(['transport-format']);
   });
 
-  it('drops an R1 whose counter is not larger than that of the one it answered (HIP-168)', () => {
+  it('does not leave its I2 for another R1 (HIP-166)', () => {
     const { world, sent } = held('R2');
     const r1 = world.log.find(({ packet }) => packet.type === 'R1');
     if (r1 === undefined) throw new Error('no R1');
     expect(world.a.association.state).toBe('I2-SENT');
-    expect(reasons(world.deliver(world.a, r1.octets, TO_A))).toEqual(['r1-counter']);
-    const older = resigned(r1, world.b, (parameters) =>
-      parameters.map((one) => (one.type === 'R1_COUNTER' ? { ...one, generation: one.generation - 1n } : one)),
+    expect(reasons(world.deliver(world.a, r1.octets, TO_A))).toEqual(['wrong-state']);
+    const other = resigned(r1, world.b, (parameters) =>
+      parameters.map((one) => (one.type === 'R1_COUNTER' ? { ...one, generation: one.generation + 1n } : one)),
     );
-    expect(reasons(world.deliver(world.a, older, TO_A))).toEqual(['r1-counter']);
+    expect(reasons(world.deliver(world.a, other, TO_A))).toEqual(['wrong-state']);
     world.deliver(world.a, sent.octets, TO_A);
     expect(world.a.association.state).toBe('ESTABLISHED');
   });

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { encodeHip } from '../../src/hip/packet-codec.ts';
+import { writeChecksum } from '../../src/hip/packet-carriage.ts';
 import { parameterOf } from '../../src/hip/parameter.ts';
+import { signed2 } from '../../src/hip/seal.ts';
 import { toHex } from '../../src/wire/hex.ts';
 import { A1, B1, B2, B3, World, large, small } from './association-world.ts';
 import type { End } from './association-world.ts';
@@ -207,5 +210,49 @@ describe('several paths (RFC 7401 §6.6.1)', () => {
     world.run(2000);
     expect(world.a.association.path?.carriage).toBe('udp');
     expectAssociated(world);
+  });
+
+  it('of several R1s the one with the largest counter is answered (HIP-168, HIP-169)', () => {
+    const world = new World({ bLocators: [B1, B2], delay: 130 });
+    world.b.responder.announce([], 0);
+    world.connect(world.a, [to(B1), to(B2)]); // a second I1 after 250 ms, when the R1 to the first is on its way
+    world.filter = ({ packet }) => {
+      if (packet.type === 'R1') world.b.responder.announce([], world.now); // the next R1 is of a new generation
+      return true;
+    };
+    world.run(249);
+    world.delay = 5;
+    world.run(2000);
+    const generations = world.log.flatMap(({ packet }) => {
+      const counter = parameterOf(packet, 'R1_COUNTER');
+      return counter === undefined ? [] : [`${packet.type} ${String(counter.generation)}`];
+    });
+    const [first, second] = generations;
+    expect(generations).toHaveLength(3);
+    expect(first).not.toBe(second);
+    expect(generations[2]).toBe(second?.replace('R1', 'I2'));
+    expectAssociated(world);
+  });
+
+  it('the preferred locator of an R1 gets the I2 (HIP-333)', () => {
+    const world = new World({ bLocators: [B1, B2], filter: ({ packet }) => packet.type !== 'R1' });
+    world.connect();
+    world.run(500);
+    const r1 = world.log.find(({ packet }) => packet.type === 'R1');
+    if (r1 === undefined) throw new Error('no R1');
+    const locator = { locatorType: 0, address: B2 } as const;
+    const entry = { trafficType: 0, isPreferred: true, lifetimeSeconds: 0xffff_ffff, locator };
+    const parameters = r1.packet.parameters.filter(({ type }) => type !== 'HIP_SIGNATURE_2');
+    const set = { type: 'LOCATOR_SET', locators: [entry] } as const;
+    const octets = signed2(encodeHip({ ...r1.packet, parameters: [...parameters, set] }), world.b.own);
+    writeChecksum(octets, B1, A1);
+    world.filter = undefined;
+    world.deliver(world.a, octets, to(B1));
+    const i2 = world.log.at(-1);
+    expect(i2?.packet.type).toBe('I2');
+    expect(i2?.path.peer).toEqual(B2);
+    world.run(2000);
+    expectAssociated(world);
+    expect(world.a.association.peerLocators).toContainEqual(expect.objectContaining({ address: B2, status: 'ACTIVE' }));
   });
 });
