@@ -3,6 +3,7 @@ import { daemonTargets } from './targets/daemon.ts';
 import { hipTargets } from './targets/hip.ts';
 import { hipAssociationTargets } from './targets/hip-association.ts';
 import { hipIdentityTargets } from './targets/hip-identity.ts';
+import { espTargets } from './targets/esp.ts';
 import { hostTargets } from './targets/host.ts';
 import { nodeTargets } from './targets/node.ts';
 import { shim6Targets } from './targets/shim6.ts';
@@ -35,6 +36,7 @@ export const targets: Readonly<Record<string, Target>> = {
   ...hipTargets,
   ...hipAssociationTargets,
   ...hipIdentityTargets,
+  ...espTargets,
   ...daemonTargets,
   ...nodeTargets,
   ...hostTargets,
