@@ -5,8 +5,9 @@ import type { Results, TextWish } from '../daemon/protocol.ts';
 import { LociError } from '../node/error.ts';
 import { formatAddress, parseAddress } from '../wire/address.ts';
 import { ask, watch } from './client.ts';
+import { espKeysView, wiresharkTable } from './esp-keys.ts';
 import type { Terminal } from './terminal.ts';
-import { contextsView, eventLine, locatorsView, pathsView, statusView } from './views.ts';
+import { associationsView, contextsView, eventLine, locatorsView, pathsView, statusView } from './views.ts';
 
 /** Options that every command understands. */
 export interface Globals {
@@ -29,6 +30,7 @@ export function registerOnline(program: Command, terminal: Terminal): void {
   show('status', 'how locid is doing', statusView);
   show('contexts', 'the contexts with other hosts', contextsView);
   show('locators', "this host's addresses", locatorsView);
+  show('associations', 'the HIP associations with other hosts', associationsView);
   show('paths', 'the locator pairs, and why each is used or not', pathsView);
 
   program
@@ -42,6 +44,7 @@ export function registerOnline(program: Command, terminal: Terminal): void {
       }
     });
 
+  registerEspKeys(program, terminal);
   registerWishes(program, terminal);
 
   program
@@ -56,6 +59,20 @@ export function registerOnline(program: Command, terminal: Terminal): void {
       if (closed === 0)
         throw new LociError('unknown-context', `there is no context between ${ulids[0]} and ${ulids[1]}`);
       terminal.out(json === true ? `${JSON.stringify({ closed })}\n` : `closed ${String(closed)}\n`);
+    });
+}
+
+/** For people who look into their own traffic. */
+function registerEspKeys(program: Command, terminal: Terminal): void {
+  program
+    .command('esp-keys')
+    .description('the keys of ESP; refused unless hip.keylog is configured')
+    .option('--wireshark', "as lines of Wireshark's file esp_sa")
+    .action(async ({ wireshark }: { readonly wireshark?: true }, command: Command) => {
+      const { socket, json } = command.optsWithGlobals<Globals>();
+      const keys = await ask(socket, { id: 1, command: 'esp-keys' });
+      if (json === true) terminal.out(`${JSON.stringify(keys)}\n`);
+      else terminal.out(wireshark === true ? wiresharkTable(keys) : espKeysView(keys));
     });
 }
 
@@ -105,7 +122,10 @@ interface None {
 }
 
 type Views = {
-  readonly [C in 'status' | 'contexts' | 'locators' | 'paths']: (result: Results[C], coloured: boolean) => string;
+  readonly [C in 'status' | 'contexts' | 'locators' | 'associations' | 'paths']: (
+    result: Results[C],
+    coloured: boolean,
+  ) => string;
 };
 
 function canonical(text: string): string {

@@ -1,4 +1,5 @@
 import type { HostEvent, PairText } from '../host/events.ts';
+import type { AssociationSnapshot } from '../host/show-associations.ts';
 import type { ContextSnapshot, LocatorSnapshot, PathSnapshot } from '../host/snapshot.ts';
 import type { StatusSnapshot } from '../daemon/protocol.ts';
 import { duration, table } from './terminal.ts';
@@ -67,6 +68,18 @@ export function pathsView(paths: readonly PathSnapshot[], coloured: boolean): st
     path.why,
   ]);
   return table(['STATE', 'RTT', 'HEARD', 'CONTEXTS', 'PAIR', 'WHY'], rows, coloured);
+}
+
+export function associationsView(associations: readonly AssociationSnapshot[], coloured: boolean): string {
+  if (associations.length === 0) return 'no associations\n';
+  const rows = associations.map(({ hits, state, pair, carriage, suite }): Row => [
+    moody(state, { ESTABLISHED: 'good', 'R2-SENT': 'good', 'E-FAILED': 'bad' }),
+    carriage ?? '',
+    suite === undefined ? '' : String(suite),
+    arrow(hits),
+    pair === undefined ? '' : arrow(pair),
+  ]);
+  return table(['STATE', 'CARRIAGE', 'SUITE', 'HITS', 'PAIR'], rows, coloured);
 }
 
 /** One line of `loci monitor`. Times are seconds on the daemon's clock. */

@@ -186,6 +186,10 @@ export class ControlServer {
         return undefined;
       case 'locators':
         return control.locators();
+      case 'associations':
+        return control.associations();
+      case 'esp-keys':
+        return control.espKeys();
       case 'close':
         return { closed: control.close(request.ulids) };
       case 'wish':

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { HostEvent, PairText } from '../host/events.ts';
+import type { AssociationSnapshot, EspKeysSnapshot } from '../host/show-associations.ts';
 import type { ContextSnapshot, LocatorSnapshot, PathSnapshot } from '../host/snapshot.ts';
 import { formatAddress, parseAddress } from '../wire/address.ts';
 import type { Profile } from './config.ts';
@@ -41,6 +42,10 @@ export interface Control {
   /** In parts, which are shown in turns of the event loop: other things may happen in between. */
   contexts(): Iterable<readonly ContextSnapshot[]>;
   locators(): LocatorSnapshot[];
+  /** Of HIP. */
+  associations(): AssociationSnapshot[];
+  /** Throws unless the configuration allows it. */
+  espKeys(): EspKeysSnapshot[];
   /** In parts, as contexts. */
   paths(): Iterable<readonly PathSnapshot[]>;
   /** Calls `listener` for every event until the returned function is called. */
@@ -62,6 +67,8 @@ export interface Results {
   readonly status: StatusSnapshot;
   readonly contexts: readonly ContextSnapshot[];
   readonly locators: readonly LocatorSnapshot[];
+  readonly associations: readonly AssociationSnapshot[];
+  readonly 'esp-keys': readonly EspKeysSnapshot[];
   readonly paths: readonly PathSnapshot[];
   readonly close: { readonly closed: number };
   readonly wish: { readonly contexts: number };
@@ -102,7 +109,7 @@ const wish = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('feedback'), isGood: z.boolean() }),
 ]);
 const request = z.discriminatedUnion('command', [
-  z.strictObject({ id, command: z.enum(['status', 'contexts', 'locators', 'paths']) }),
+  z.strictObject({ id, command: z.enum(['status', 'contexts', 'locators', 'paths', 'associations', 'esp-keys']) }),
   z.strictObject({ id, command: z.literal('monitor'), peer: address.optional() }),
   z.strictObject({ id, command: z.literal('wish'), peer: address, wish }),
   z.strictObject({ id, command: z.literal('close'), ulids: z.tuple([address, address]).optional() }),

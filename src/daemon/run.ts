@@ -224,7 +224,7 @@ class Daemon implements Running {
         mtu + 8,
       ),
     );
-    this.#view = new DaemonView(config.profile, this.#host, this.#shell, monotonic);
+    this.#view = new DaemonView(config.profile, this.#host, this.#shell, monotonic, this.#hip);
     this.control = this.#view;
     monitor.onChange((change) => {
       this.#follow(change);

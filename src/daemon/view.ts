@@ -4,6 +4,8 @@ import type { HostContext } from '../host/host-context.ts';
 import type { Host } from '../host/host.ts';
 import type { Wish } from '../host/wish.ts';
 import { LociError } from '../node/error.ts';
+import { showAssociations, showEspKeys } from '../host/show-associations.ts';
+import type { AssociationSnapshot, EspKeysSnapshot } from '../host/show-associations.ts';
 import { showContexts, showLocators, showPaths } from '../host/show.ts';
 import type { ContextSnapshot, LocatorSnapshot, PathSnapshot } from '../host/snapshot.ts';
 import { samePair } from '../locators/pair.ts';
@@ -11,6 +13,7 @@ import type { Shell } from '../node/shell.ts';
 import { formatAddress, parseAddress, sameOctets } from '../wire/address.ts';
 import type { Instant } from '../wire/time.ts';
 import type { Profile } from './config.ts';
+import type { HipService } from './hip-service.ts';
 import type { Control, StatusSnapshot, TextWish } from './protocol.ts';
 import { VERSION } from './version.ts';
 
@@ -24,9 +27,11 @@ export class DaemonView implements Control {
   readonly #shell: ShownShell;
   readonly #now: () => Instant;
   readonly #started: Instant;
+  readonly #hip: HipService | undefined;
   readonly #listeners = new Set<(event: HostEvent) => void>();
 
-  constructor(profile: Profile, host: Host, shell: ShownShell, now: () => Instant) {
+  constructor(profile: Profile, host: Host, shell: ShownShell, now: () => Instant, hip?: HipService) {
+    this.#hip = hip;
     this.#profile = profile;
     this.#host = host;
     this.#shell = shell;
@@ -66,6 +71,16 @@ export class DaemonView implements Control {
 
   locators(): LocatorSnapshot[] {
     return showLocators(this.#host);
+  }
+
+  associations(): AssociationSnapshot[] {
+    return this.#hip === undefined ? [] : showAssociations(this.#hip.host, this.#now());
+  }
+
+  espKeys(): EspKeysSnapshot[] {
+    if (this.#hip?.keyLog === undefined)
+      throw new LociError('not-enabled', 'keys are shown only where hip.keylog is set in the configuration');
+    return showEspKeys(this.#hip.host);
   }
 
   paths(): Iterable<readonly PathSnapshot[]> {

@@ -73,6 +73,8 @@ export function fakeControl(): FakeControl {
       { address: PAIR[0], interface: 'eth1', method: 'hba', state: 'deprecated', operational: true, ulid: false },
     ],
     paths: () => [PATHS],
+    associations: () => [],
+    espKeys: () => [],
     subscribe: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
