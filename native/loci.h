@@ -65,6 +65,7 @@ napi_value tun_write(napi_env env, napi_callback_info call);
 napi_value sender_open(napi_env env, napi_callback_info call);
 napi_value sender_send(napi_env env, napi_callback_info call);
 napi_value receiver_open(napi_env env, napi_callback_info call);
+napi_value receiver_open_ipv4(napi_env env, napi_callback_info call);
 napi_value receiver_filter(napi_env env, napi_callback_info call);
 napi_value receiver_receive(napi_env env, napi_callback_info call);
 napi_value icmpv6_send(napi_env env, napi_callback_info call);

@@ -96,6 +96,7 @@ static const struct {
     {"senderOpen", sender_open},
     {"senderSend", sender_send},
     {"receiverOpen", receiver_open},
+    {"receiverOpenIpv4", receiver_open_ipv4},
     {"receiverFilter", receiver_filter},
     {"receiverReceive", receiver_receive},
     {"icmpv6Send", icmpv6_send},

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { IPV4_HEADER = 20 };
 enum { QUEUE = 128, RECEIVE_SLOTS = 64, SOCKET_BUFFER = 8 << 20 };
 
 void force_buffer(int fd, int forced, int ordinary) {
@@ -28,7 +29,12 @@ napi_value opened(napi_env env, int fd, enum kind kind, bool failed) {
   return int_result(env, reason != 0 ? -reason : fd);
 }
 
-/* senderOpen(locator, mark): a socket that sends whole packets, routed as from `locator`. */
+union end {
+  struct sockaddr_in6 six;
+  struct sockaddr_in four;
+};
+
+/* senderOpen(locator, mark): a socket that sends whole packets, routed as from `locator`; IPv4 when that is IPv4-mapped. */
 napi_value sender_open(napi_env env, napi_callback_info call) {
   napi_value values[2];
   struct octets locator;
@@ -36,12 +42,18 @@ napi_value sender_open(napi_env env, napi_callback_info call) {
   if (!arguments(env, call, 2, values) || !octets_argument(env, values[0], &locator) || !int_argument(env, values[1], &mark))
     return NULL;
   if (locator.length != 16) return int_result(env, -EINVAL);
-  int fd = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW);
+  const bool mapped = IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)locator.at);
+  int fd = socket(mapped ? AF_INET : AF_INET6, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW);
   if (fd < 0) return int_result(env, -errno);
   force_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
-  struct sockaddr_in6 own = {.sin6_family = AF_INET6};
-  memcpy(&own.sin6_addr, locator.at, 16);
-  const bool failed = setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) != 0 || bind(fd, (struct sockaddr *)&own, sizeof own) != 0;
+  union end own = {.six = {.sin6_family = AF_INET6}};
+  memcpy(&own.six.sin6_addr, locator.at, 16);
+  if (mapped) {
+    own = (union end){.four = {.sin_family = AF_INET}};
+    memcpy(&own.four.sin_addr, locator.at + 12, 4);
+  }
+  const socklen_t length = mapped ? sizeof own.four : sizeof own.six;
+  const bool failed = setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) != 0 || bind(fd, (struct sockaddr *)&own, length) != 0;
   return opened(env, fd, KIND_SENDER, failed);
 }
 
@@ -49,7 +61,7 @@ napi_value sender_open(napi_env env, napi_callback_info call) {
 struct send_queue {
   struct mmsghdr messages[QUEUE];
   struct iovec vectors[QUEUE][2];
-  struct sockaddr_in6 destinations[QUEUE];
+  union end destinations[QUEUE];
   int32_t *rows[QUEUE];
   uint8_t headers[QUEUE][TEMPLATE];
   unsigned count;
@@ -73,17 +85,29 @@ static void flush(struct send_queue *queue) {
   queue->count = 0;
 }
 
-/* Room for one message; its destination is taken from the IPv6 header. */
-static unsigned enqueue(struct send_queue *queue, int32_t *row, const uint8_t *ipv6) {
+static bool is_packet(const uint8_t *packet, size_t length) {
+  return length >= IPV6_HEADER ? packet[0] >> 4 == 6 || packet[0] >> 4 == 4 : length >= IPV4_HEADER && packet[0] >> 4 == 4;
+}
+
+/* Room for one message; its destination is taken from the IP header. */
+static unsigned enqueue(struct send_queue *queue, int32_t *row, const uint8_t *packet) {
   if (queue->count == QUEUE) flush(queue);
   const unsigned i = queue->count++;
-  struct sockaddr_in6 *destination = &queue->destinations[i];
+  union end *destination = &queue->destinations[i];
+  const bool six = packet[0] >> 4 == 6;
   memset(destination, 0, sizeof *destination);
-  destination->sin6_family = AF_INET6;
-  memcpy(&destination->sin6_addr, ipv6 + 24, 16);
+  if (six) {
+    destination->six.sin6_family = AF_INET6;
+    memcpy(&destination->six.sin6_addr, packet + 24, 16);
+  } else {
+    destination->four.sin_family = AF_INET;
+    memcpy(&destination->four.sin_addr, packet + 16, 4);
+  }
   queue->rows[i] = row;
-  queue->messages[i].msg_hdr =
-      (struct msghdr){.msg_name = destination, .msg_namelen = sizeof *destination, .msg_iov = queue->vectors[i], .msg_iovlen = 1};
+  queue->messages[i].msg_hdr = (struct msghdr){.msg_name = destination,
+                                               .msg_namelen = six ? sizeof destination->six : sizeof destination->four,
+                                               .msg_iov = queue->vectors[i],
+                                               .msg_iovlen = 1};
   return i;
 }
 
@@ -112,7 +136,7 @@ static int enqueue_train(struct send_queue *queue, uint8_t *packet, size_t lengt
   const size_t size = (size_t)row[GSO_SIZE];
   for (size_t at = 0; at < length; at += size) {
     const size_t part = length - at < size ? length - at : size;
-    if (part < IPV6_HEADER || packet[at] >> 4 != 6) return EINVAL;
+    if (!is_packet(packet + at, part)) return EINVAL;
     const unsigned i = enqueue(queue, row, packet + at);
     if (row[ERROR] != 0) {
       queue->count--;
@@ -124,7 +148,7 @@ static int enqueue_train(struct send_queue *queue, uint8_t *packet, size_t lengt
 }
 
 static int enqueue_packet(struct send_queue *queue, uint8_t *packet, size_t length, int32_t *row) {
-  if (packet == NULL || length < IPV6_HEADER || packet[0] >> 4 != 6) return EINVAL;
+  if (packet == NULL || !is_packet(packet, length)) return EINVAL;
   if (row[GSO_SIZE] > 0) {
     return row[CHECKSUM_START] == 0 ? enqueue_train(queue, packet, length, row) : enqueue_segments(queue, packet, length, row);
   }
@@ -202,6 +226,40 @@ napi_value receiver_open(napi_env env, napi_callback_info call) {
   return opened(env, fd, KIND_RECEIVER, failed);
 }
 
+/* receiverOpenIpv4(protocol, mark): all IPv4 packets of one protocol. */
+napi_value receiver_open_ipv4(napi_env env, napi_callback_info call) {
+  napi_value values[2];
+  int32_t protocol, mark;
+  if (!arguments(env, call, 2, values) || !int_argument(env, values[0], &protocol) || !int_argument(env, values[1], &mark)) return NULL;
+  int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+  if (fd < 0) return int_result(env, -errno);
+  const int one = 1;
+  const bool failed = setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &one, sizeof one) != 0 ||
+                      (mark != 0 && setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) != 0);
+  if (!failed) force_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
+  return opened(env, fd, KIND_RECEIVER, failed);
+}
+
+/* An IPv4 socket gives the header as well: it goes into the row, addresses in their mapped form. */
+static void without_ipv4_header(uint8_t *slot, int32_t *row) {
+  const uint8_t *packet = slot + HEADROOM;
+  const int32_t header = (packet[0] & 0x0f) * 4;
+  if (row[LENGTH] < IPV4_HEADER || header < IPV4_HEADER || header > row[LENGTH]) {
+    row[LENGTH] = 0;
+    return;
+  }
+  for (int i = 0; i < 2; i++) {
+    uint8_t *address = slot + (i == 0 ? SOURCE_AT : DESTINATION_AT);
+    memset(address, 0, 10);
+    memset(address + 10, 0xff, 2);
+    memcpy(address + 12, packet + 12 + 4 * i, 4);
+  }
+  row[TRAFFIC_CLASS] = packet[1];
+  row[HOP_LIMIT] = packet[8];
+  row[OFFSET] += header;
+  row[LENGTH] -= header;
+}
+
 /* receiverFilter(fd, program): of the packets to come, those that a classic BPF program (struct sock_filter) accepts. */
 napi_value receiver_filter(napi_env env, napi_callback_info call) {
   napi_value values[2];
@@ -225,6 +283,11 @@ void describe(struct msghdr *header, const struct sockaddr_in6 *from, uint8_t *s
     if (control->cmsg_level == IPPROTO_UDP && control->cmsg_type == UDP_GRO) memcpy(&row[GSO_SIZE], CMSG_DATA(control), sizeof(int));
     if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_TTL) memcpy(&row[HOP_LIMIT], CMSG_DATA(control), sizeof(int));
     if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_TOS) row[TRAFFIC_CLASS] = *CMSG_DATA(control);
+    if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_PKTINFO) {
+      struct in_pktinfo info;
+      memcpy(&info, CMSG_DATA(control), sizeof info);
+      row[INTERFACE] = info.ipi_ifindex;
+    }
     if (control->cmsg_level != IPPROTO_IPV6) continue;
     if (control->cmsg_type == IPV6_PKTINFO) {
       struct in6_pktinfo info;
@@ -280,6 +343,7 @@ napi_value receiver_receive(napi_env env, napi_callback_info call) {
       describe(&messages[i].msg_hdr, &sources[i], slot, row);
       row[OFFSET] = (int32_t)((size_t)filled * stride + HEADROOM);
       row[LENGTH] = (int32_t)messages[i].msg_len;
+      if (sources[i].sin6_family == AF_INET) without_ipv4_header(slot, row);
       filled++;
     }
     if (received < wanted) break;

@@ -14,6 +14,7 @@ export interface Addon {
   senderOpen(locator: Uint8Array, mark: number): number;
   readonly senderSend: BatchCall;
   receiverOpen(protocol: number, mark: number, types: Uint8Array): number;
+  receiverOpenIpv4(protocol: number, mark: number): number;
   receiverFilter(fd: number, program: Uint8Array): number;
   readonly receiverReceive: BatchCall;
   icmpv6Send(fd: number, destination: Uint8Array, interfaceIndex: number, octets: Uint8Array): number;

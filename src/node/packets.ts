@@ -24,6 +24,14 @@ export class RawReceiver extends Descriptor implements PacketReceiver {
     throw systemError(-result, 'cannot filter a raw socket');
   }
 
+  /** All IPv4 packets of one protocol; rows hold what follows the IPv4 header, and IPv4-mapped addresses. */
+  static openIpv4(protocol: number): RawReceiver {
+    return new RawReceiver(
+      addon().receiverOpenIpv4(protocol, 0),
+      `cannot open an IPv4 raw socket for protocol ${String(protocol)}`,
+    );
+  }
+
   receive(into: Batch): number {
     return receive(this.fd, into);
   }
@@ -49,7 +57,7 @@ export class Icmpv6Socket extends Descriptor implements PacketReceiver {
   }
 }
 
-/** One raw socket per own locator. `mark` keeps what is sent out of the policy rules that divert traffic. */
+/** One raw socket per own locator, for IPv4 when that is IPv4-mapped. `mark` keeps what is sent out of the policy rules that divert traffic. */
 export class RawSender implements PacketSender {
   readonly #mark: number;
   readonly #sockets = new Map<string, Descriptor>();
