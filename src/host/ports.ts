@@ -19,7 +19,7 @@ export const HEADROOM = 64;
 export const FIELDS = 12;
 export const OFFSET = 0; // of the packet, from the start of the slab
 export const LENGTH = 1; // octets of the packet
-export const GSO_SIZE = 2; // payload octets per segment of a TCP super-packet; 0: one packet
+export const GSO_SIZE = 2; // payload octets per segment of a TCP super-packet; of a train (no CHECKSUM_START): octets of each packet; 0: one packet
 export const CHECKSUM_START = 3; // offset from the packet's start of the octets still to be summed; 0: the checksum is complete
 export const CHECKSUM_OFFSET = 4; // where the sum goes, from CHECKSUM_START
 export const SOCKET = 5; // send: descriptor of the socket to use; negative: skip this slot
@@ -63,7 +63,7 @@ export interface PacketSender {
   descriptor(locator: Uint8Array): number;
   /** Forget a locator that has gone. */
   release(locator: Uint8Array): void;
-  /** Send the first `count` slots, in order, splitting super-packets. Leaves ERROR in each row. */
+  /** Send the first `count` slots, in order, splitting super-packets and trains. SOCKET may be a UDP socket's. Leaves ERROR in each row. */
   send(from: Batch, count: number): void;
   close(): void;
 }

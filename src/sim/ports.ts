@@ -260,7 +260,7 @@ export class MemorySender implements PacketSender {
     const start = from.meta[row + CHECKSUM_START] ?? 0;
     const offset = from.meta[row + CHECKSUM_OFFSET] ?? 0;
     if (gsoSize > 0) {
-      const parts = segments(packet, gsoSize, start, offset);
+      const parts = start === 0 ? train(packet, gsoSize) : segments(packet, gsoSize, start, offset);
       if (parts === undefined) return EINVAL;
       for (const part of parts) {
         const error = this.#wire.transmit(part, locator);
@@ -274,6 +274,13 @@ export class MemorySender implements PacketSender {
     }
     return this.#wire.transmit(packet.slice(), locator);
   }
+}
+
+/** Packets of the same length, back to back; the last may be shorter. */
+function train(octets: Uint8Array, size: number): Uint8Array[] {
+  const packets: Uint8Array[] = [];
+  for (let at = 0; at < octets.length; at += size) packets.push(octets.slice(at, at + size));
+  return packets;
 }
 
 function place(into: Batch, slot: number, packet: Uint8Array): boolean {

@@ -236,6 +236,15 @@ export function rawContract(open: () => RawHarness): void {
       expect(await arrived(43)).toEqual(expectedSegments(whole, 1400));
     });
 
+    it('takes trains of packets apart', async () => {
+      const packets = [1, 2, 3].map((first) => plain(100, first)).concat(plain(30, 4));
+      const from = batch(1, 2048);
+      put(from, 0, Uint8Array.from(packets.flatMap((packet) => [...packet])), { socket, gsoSize: 140 });
+      harness.sender.send(from, 1);
+      expect(column(from, 0, ERROR)).toBe(0);
+      expect(await arrived(4)).toEqual(packets.map((packet) => toHex(packet.slice(40))));
+    });
+
     it('splits into more segments than one system call takes', async () => {
       const whole: Segment = { ports: [1000, 80], sequence: 7, flags: ACK | PSH, payload: octets(30_050) };
       expect(sendWhole(whole, 100)).toBe(0);
