@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { takeHandover, writeHandover } from '../../daemon/handover.ts';
 import type { Handover } from '../../daemon/handover.ts';
 import { createLog } from '../../daemon/log.ts';
+import type { PeerLocator } from '../../shim6/context-io.ts';
 import { contextTag, TAG_SPACE } from '../../shim6/tag.ts';
 import type { ContextTag } from '../../shim6/tag.ts';
 import { formatAddress, parseAddress } from '../../wire/address.ts';
@@ -117,19 +118,19 @@ function peerAddress(prefix: string, index: number): Address {
   return octets;
 }
 
-/** The first context, and copies of it that differ in the peer's addresses and in both tags. */
+function locatorAt(address: Address): PeerLocator {
+  return { address, method: 'cga', broken: false, transient: false, priority: 0, weight: 0 };
+}
+
+/** The first context, and copies of it that differ in the peer's identifier, which shares its locators with others, and in both tags. */
 function multiplied({ contexts, identifiers }: Handover, count: number): Handover {
   const [original] = contexts;
   if (original === undefined) throw new Error('locid handed no context over');
   const { ulids, peer } = original;
   const tag = (): ContextTag => contextTag(randomInt(TAG_SPACE));
-  const preference = { broken: false, transient: false, priority: 0, weight: 0 };
   const copies = Array.from({ length: count }, (_, i) => {
-    const [first, second] = PREFIXES.map((prefix) => peerAddress(prefix, i));
-    const between = { local: ulids.local, peer: first ?? ulids.peer };
-    const listed = [between.peer, second ?? between.peer].map(
-      (address) => ({ address, method: 'cga', ...preference }) as const,
-    );
+    const between = { local: ulids.local, peer: peerAddress(PREFIXES[0], i) };
+    const listed = PREFIXES.map((prefix) => locatorAt(peerAddress(prefix, i % ANSWERING)));
     const locators = { ...peer.locators, listed, unlisted: [] };
     return { ...original, ulids: between, pair: between, tag: tag(), peer: { ...peer, contextTag: tag(), locators } };
   });
