@@ -61,7 +61,7 @@ describe.each(SUITE_IDS)('suite %i', (suite) => {
     );
   });
 
-  it('notices any octet changed, and leaves its window alone then (HIP-283, HIP-293, HIP-295)', () => {
+  it('notices any octet changed, and leaves its window alone then (HIP-144, HIP-283, HIP-293, HIP-295)', () => {
     const [outbound, inbound] = pair(suite);
     const packet = seal(outbound, octets(37));
     for (let at = 4; at < packet.length; at++) {
@@ -115,7 +115,7 @@ describe('an outbound SA', () => {
     expect(outbound.seal(17, octets(4))).toBeUndefined();
   });
 
-  it('uses unpredictable IVs for CBC, and the number for GCM and CCM', () => {
+  it('uses unpredictable IVs for CBC, and the number for GCM and CCM (HIP-297, HIP-298)', () => {
     expect(seal(pair(8)[0], octets(4)).subarray(8, 24)).toEqual(octets(16, 17));
     for (const suite of [10, 13, 15] as const)
       expect(seal(pair(suite, { sequence: HIGH })[0], octets(4)).subarray(8, 16)).toEqual(

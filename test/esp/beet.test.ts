@@ -37,7 +37,7 @@ describe('BEET mode', () => {
     expect(withoutInnerHeader(octets(33), inner)).toBeUndefined();
   });
 
-  it('leaves the upper-layer checksum as it is: over HITs (HIP-248)', () => {
+  it('leaves the upper-layer checksum as it is: over HITs (HIP-025, HIP-248)', () => {
     const datagram = octets(20);
     datagram.set([0, 0], 6);
     const sum = internetChecksum(datagram, pseudoHeaderSum(INITIATOR, RESPONDER, 20, 17));

@@ -153,7 +153,7 @@ describe('a captured exchange of cutehip, which authenticates 32-bit numbers', (
     return association(8, { spi, keys: keys.get(spi) ?? never(), hasShortNumbers });
   };
 
-  it('opens with good ICVs when told so, to ICMPv6 whose checksum is over HITs (HIP-248)', () => {
+  it('opens with good ICVs when told so, to ICMPv6 whose checksum is over HITs (HIP-025, HIP-248)', () => {
     expect(packets.length).toBe(4);
     for (const packet of packets) {
       const opened = new InboundAssociation(associationOf(packet, true)).open(packet);

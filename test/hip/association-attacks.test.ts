@@ -88,7 +88,7 @@ describe('a responder without state (RFC 7401 §6.7, §6.9)', () => {
     expect(load.k(4000)).toBe(0);
   });
 
-  it('gives no I twice, and a new R1 after a valid I2 (HIP-096, HIP-102, HIP-103, HIP-161)', () => {
+  it('gives no I twice, and a new R1 after a valid I2 (HIP-096, HIP-101, HIP-102, HIP-103, HIP-161)', () => {
     const world = new World();
     world.connect();
     const i1 = world.log[0];
@@ -146,7 +146,7 @@ describe('a responder without state (RFC 7401 §6.7, §6.9)', () => {
     ['HIP_MAC', 3, 'mac'],
     ['HIP_SIGNATURE', 9, 'signature'],
   ] as const)(
-    'keeps nothing of an I2 with another %s at %i (HIP-110, HIP-111, HIP-184, HIP-189)',
+    'keeps nothing of an I2 with another %s at %i (HIP-092, HIP-105, HIP-110, HIP-111, HIP-184, HIP-186, HIP-188, HIP-189)',
     (name, at, reason) => {
       const { world, sent } = held('I2');
       const effects = world.deliver(world.b, tampered(sent, name, at), TO_B);
@@ -250,7 +250,7 @@ describe('an initiator (RFC 7401 §6.8)', () => {
     ['HOST_ID', 20, 'hit'],
     ['HIP_SIGNATURE_2', 9, 'signature'],
   ] as const)(
-    'ignores an R1 with another %s, and takes the good one after it (HIP-106, HIP-127, HIP-179)',
+    'ignores an R1 with another %s, and takes the good one after it (HIP-106, HIP-107, HIP-127, HIP-171, HIP-179)',
     (name, at, reason) => {
       const { world, sent } = held('R1');
       const octets = name === 'HIT_SUITE_LIST' ? tampered(sent, 'ESP_TRANSFORM', 3) : tampered(sent, name, at);
@@ -263,7 +263,7 @@ describe('an initiator (RFC 7401 §6.8)', () => {
     },
   );
 
-  it('does not let itself be talked down to another group (HIP-125, HIP-126, HIP-128, HIP-129)', () => {
+  it('does not let itself be talked down to another group (HIP-125, HIP-126, HIP-128, HIP-129, HIP-130)', () => {
     const { world, sent } = held('R1', { a: { dhGroups: [7, 8] }, b: { dhGroups: [7, 8] } });
     const octets = resigned(sent, world.b, (parameters) =>
       parameters.map((one) => (one.type === 'DH_GROUP_LIST' ? { ...one, groups: [8, 7] } : one)),
@@ -327,7 +327,7 @@ describe('a packet that comes again, in every state', () => {
     return { world, packets };
   }
 
-  it('changes no keys, no state and no path of an association (HIP-166, HIP-191)', () => {
+  it('changes no keys, no state and no path of an association (HIP-124, HIP-166, HIP-191)', () => {
     const { world, packets } = history();
     expect(new Set(packets.map(({ packet }) => packet.type))).toEqual(new Set(['I1', 'R1', 'I2', 'R2', 'UPDATE']));
     const keys = (): unknown => [world.a.sas, world.b.sas].map((sas) => [...sas.keys()]);
@@ -343,7 +343,7 @@ describe('a packet that comes again, in every state', () => {
     expect([world.payload(world.a), world.payload(world.b)]).toEqual([true, true]);
   });
 
-  it('begins nothing at a host that has forgotten, or never knew', () => {
+  it('begins nothing at a host that has forgotten, or never knew (HIP-164)', () => {
     const { world, packets } = history();
     world.a.association = world.a.fresh();
     world.b.association = world.b.fresh();

@@ -13,7 +13,7 @@ function expectAssociated(world: World): void {
 }
 
 describe('a base exchange (RFC 7401 §4.1)', () => {
-  it('takes I1, R1, I2, R2 and gives both the same keys (HIP-112, HIP-177, HIP-196, HIP-255)', () => {
+  it('takes I1, R1, I2, R2 and gives both the same keys (HIP-112, HIP-152, HIP-160, HIP-177, HIP-196, HIP-255)', () => {
     const world = new World();
     world.connect();
     world.run(1000);
@@ -43,7 +43,7 @@ describe('a base exchange (RFC 7401 §4.1)', () => {
     expect(world.b.association.state).toBe('ESTABLISHED');
   });
 
-  it('has every parameter that the RFC wants, in the order of types (HIP-027, HIP-038, HIP-039, HIP-065)', () => {
+  it('has every parameter that the RFC wants, in the order of types (HIP-027, HIP-038, HIP-039, HIP-065, HIP-159)', () => {
     const world = new World().establish();
     const numbers = world.log.map(({ packet }) => packet.parameters.map(({ type }) => type));
     expect(numbers).toEqual([
@@ -99,11 +99,13 @@ describe('a base exchange (RFC 7401 §4.1)', () => {
     expectAssociated(world);
   });
 
-  it('gives up after the last I2 and leaves no SA behind', () => {
+  it('gives up after the last I2 and leaves no SA behind (HIP-174, HIP-175)', () => {
     const world = new World({ filter: ({ packet }) => packet.type !== 'R2' });
     world.connect();
     world.run(60_000);
     expect(world.a.states).toContain('E-FAILED');
+    const i2s = world.log.filter(({ packet }) => packet.type === 'I2');
+    expect(i2s.slice(1).map(({ at }, i) => at - (i2s[i]?.at ?? 0))).toEqual([1000, 2000, 4000, 8000]);
     expect(world.a.sas.size).toBe(0);
   });
 
@@ -212,7 +214,7 @@ describe('several paths (RFC 7401 §6.6.1)', () => {
     expectAssociated(world);
   });
 
-  it('of several R1s the one with the largest counter is answered (HIP-168, HIP-169)', () => {
+  it('of several R1s the one with the largest counter is answered (HIP-168, HIP-169, HIP-172)', () => {
     const world = new World({ bLocators: [B1, B2], delay: 130 });
     world.b.responder.announce([], 0);
     world.connect(world.a, [to(B1), to(B2)]); // a second I1 after 250 ms, when the R1 to the first is on its way

@@ -67,6 +67,14 @@ describe('addresses of a peer (RFC 8046 §5.1, §5.3)', () => {
     expect(view(peers)).toEqual([`${formatAddress(A1)} DEPRECATED`, `${formatAddress(A2)} DEPRECATED`]);
   });
 
+  it('are learnt once: a list that says what is known changes nothing (HIP-315)', () => {
+    const peers = new PeerLocators(A1, 16);
+    expect(peers.learn([entry(A1), entry(A2)], 0, false).isChanged).toBe(true);
+    peers.test(A2, Uint8Array.of(1));
+    expect(peers.learn([entry(A1), entry(A2)], 10, false).isChanged).toBe(false);
+    expect(peers.isUntested(A2)).toBe(false);
+  });
+
   it('end with their lifetime, and begin with a test again (HIP-309, MT10)', () => {
     const peers = new PeerLocators(A1, 16);
     peers.learn([entry(A1, { lifetimeSeconds: 3 })], 1000, false);
@@ -114,7 +122,7 @@ describe('addresses of a peer (RFC 8046 §5.1, §5.3)', () => {
     expect(peers.learn([unsupported], 0, true).unsupported).toBe(unsupported);
   });
 
-  it('are ranked: preferred and verified, verified, preferred, withdrawn; signalling alone takes no payload', () => {
+  it('are ranked: preferred and verified, verified, preferred, withdrawn; signalling alone takes no payload (HIP-306)', () => {
     const peers = new PeerLocators(A1, 16);
     const signalling = ip('2001:db8::5');
     peers.learn(

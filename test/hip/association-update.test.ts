@@ -29,7 +29,7 @@ function keysOf(end: End): string {
 
 describe('a rekey (RFC 7402 §4.1.3, §6.8 to §6.10)', () => {
   it.each([false, true])(
-    'takes three UPDATEs, both know the new keys (HIP-252, HIP-253, HIP-259; DH: %s)',
+    'takes three UPDATEs, both know the new keys (HIP-113, HIP-114, HIP-117, HIP-235, HIP-252, HIP-253, HIP-254, HIP-259, HIP-266, HIP-268, HIP-274; DH: %s)',
     (withDh) => {
       const world = associated();
       const before = [keysOf(world.a), keysOf(world.b)];
@@ -38,22 +38,22 @@ describe('a rekey (RFC 7402 §4.1.3, §6.8 to §6.10)', () => {
       world.run(world.now + 1000);
       const dh = withDh ? ' DIFFIE_HELLMAN' : '';
       expect(world.log.map(say)).toEqual([`a ESP_INFO SEQ${dh}`, `b ESP_INFO SEQ ACK${dh}`, 'a ACK']);
-      expect(world.a.out?.spi).not.toBe(spis[0]); // HIP-235
+      expect(world.a.out?.spi).not.toBe(spis[0]);
       expect(world.b.out?.spi).not.toBe(spis[1]);
       expect([keysOf(world.a), keysOf(world.b)]).not.toEqual(before);
       expect(world.payload(world.a)).toBe(true);
       expect(world.payload(world.b)).toBe(true);
       const indexes = world.log.map(({ packet }) => parameterOf(packet, 'ESP_INFO')?.keymatIndex);
-      if (withDh)
-        expect(indexes).toEqual([0, 0, undefined]); // HIP-254
-      else expect(indexes[0]).toBeGreaterThan(128 + 2 * 20 - 1); // HIP-266
-      for (const end of [world.a, world.b]) expect(end.sas.size).toBe(4); // HIP-268
+      if (withDh) expect(indexes).toEqual([0, 0, undefined]);
+      else expect(indexes[0]).toBeGreaterThan(128 + 2 * 20 - 1);
+      expect(indexes[1]).toBe(indexes[0]);
+      for (const end of [world.a, world.b]) expect(end.sas.size).toBe(4);
       world.run(world.now + 20_000);
       for (const end of [world.a, world.b]) expect(end.sas.size).toBe(2);
     },
   );
 
-  it('goes on as one when both start at once (HIP-273)', () => {
+  it('goes on as one when both start at once, with new Diffie-Hellman keys or without (HIP-273, HIP-275, HIP-426)', () => {
     for (const [aDh, bDh] of [
       [false, false],
       [true, false],
@@ -71,7 +71,7 @@ describe('a rekey (RFC 7402 §4.1.3, §6.8 to §6.10)', () => {
     }
   });
 
-  it.each([0, 1, 2])('arrives although UPDATE %i is lost; payload flows all the time (HIP-267)', (lost) => {
+  it.each([0, 1, 2])('arrives although UPDATE %i is lost; payload flows all the time (HIP-263, HIP-267)', (lost) => {
     let count = 0;
     const world = associated();
     world.filter = ({ packet }) => packet.type !== 'UPDATE' || count++ !== lost;
@@ -85,7 +85,7 @@ describe('a rekey (RFC 7402 §4.1.3, §6.8 to §6.10)', () => {
     for (const end of [world.a, world.b]) expect(end.sas.size).toBe(2);
   });
 
-  it('happens a hundred times, and takes a new Diffie-Hellman key when KEYMAT is used up (HIP-256)', () => {
+  it('happens a hundred times, and takes a new Diffie-Hellman key when KEYMAT is used up (HIP-256, HIP-264, HIP-265)', () => {
     const espSuites = SETTINGS.espSuites.filter(({ id }) => id === 9);
     const world = associated({ a: { espSuites }, b: { espSuites } });
     for (let i = 0; i < 120; i++) {
@@ -96,6 +96,9 @@ describe('a rekey (RFC 7402 §4.1.3, §6.8 to §6.10)', () => {
     const withDh = world.log.filter(({ packet }) => parameterOf(packet, 'DIFFIE_HELLMAN') !== undefined);
     expect(withDh.length).toBeGreaterThan(0);
     expect(withDh.length).toBeLessThan(20);
+    const keys = withDh.map(({ packet }) => parameterOf(packet, 'DIFFIE_HELLMAN'));
+    expect(new Set(keys.map((key) => key?.group)).size).toBe(1);
+    expect(new Set(keys.map((key) => toHex(key?.publicValue ?? new Uint8Array(0)))).size).toBe(keys.length);
   });
 });
 
@@ -137,7 +140,7 @@ describe('an UPDATE (RFC 7401 §6.11, §6.12)', () => {
 });
 
 describe('mobility (RFC 8046 §3.2.1)', () => {
-  it('is three UPDATEs; the second goes to the new address and is its test (HIP-300, HIP-312, HIP-313)', () => {
+  it('is three UPDATEs; the second goes to the new address and is its test (HIP-082, HIP-300, HIP-304, HIP-307, HIP-312, HIP-313, HIP-314, HIP-340)', () => {
     const world = associated();
     const start = world.now;
     world.move(world.a, [A2]);
@@ -149,6 +152,7 @@ describe('mobility (RFC 8046 §3.2.1)', () => {
       'a ACK ECHO_RESPONSE_SIGNED',
     ]);
     expect(world.log[0]?.path.local).toEqual(A2);
+    expect(world.log[0]?.packet.parameters.slice(-2).map(({ type }) => type)).toEqual(['HIP_MAC', 'HIP_SIGNATURE']);
     expect(world.log[1]?.path.peer).toEqual(A2);
     expect(statusOf(world.b, A2)).toBe('ACTIVE');
     expect(statusOf(world.b, A1)).toBe('DEPRECATED');
@@ -190,7 +194,7 @@ describe('mobility (RFC 8046 §3.2.1)', () => {
     expect(world.b.association.spend(A2, 1_000_000, world.now)).toBe(true);
   });
 
-  it('make before break: the old address stays ACTIVE beside the new one (HIP-323)', () => {
+  it('make before break: the old address stays ACTIVE beside the new one (HIP-318, HIP-323)', () => {
     const world = associated();
     world.move(world.a, [A1, A2]);
     world.run(world.now + 1000);
@@ -198,7 +202,7 @@ describe('mobility (RFC 8046 §3.2.1)', () => {
     expect(world.b.association.path?.peer).toEqual(A1);
     world.move(world.a, [A2, A1]); // another one preferred
     world.run(world.now + 1000);
-    expect(world.b.association.path?.peer).toEqual(A2); // HIP-318
+    expect(world.b.association.path?.peer).toEqual(A2);
     world.move(world.a, [A2]);
     world.run(world.now + 1000);
     expect(statusOf(world.b, A1)).toBe('DEPRECATED');
@@ -309,14 +313,14 @@ describe('what two Loci hosts agree on', () => {
 });
 
 describe('the end of an association (RFC 7401 §6.14, §6.15)', () => {
-  it('is CLOSE and CLOSE_ACK; keys stay for a CLOSE that comes again (HIP-120, HIP-121, HIP-122, HIP-435)', () => {
+  it('is CLOSE and CLOSE_ACK; keys stay for a CLOSE that comes again (HIP-120, HIP-121, HIP-122, HIP-124, HIP-236, HIP-435)', () => {
     const world = associated();
     world.handle(world.a, { type: 'close' });
     world.run(world.now + 100);
     expect(world.log.map(say)).toEqual(['a ECHO_REQUEST_SIGNED', 'b ECHO_RESPONSE_SIGNED']);
     expect(world.a.association.state).toBe('UNASSOCIATED');
     expect(world.b.association.state).toBe('CLOSED');
-    expect([world.a.sas.size, world.b.sas.size]).toEqual([0, 0]); // HIP-236
+    expect([world.a.sas.size, world.b.sas.size]).toEqual([0, 0]);
     const [close] = world.log;
     if (close === undefined) throw new Error('no CLOSE');
     expect(world.deliver(world.b, close.octets, world.path(world.b)).map(({ type }) => type)).toEqual(['transmit']);
@@ -332,7 +336,7 @@ describe('the end of an association (RFC 7401 §6.14, §6.15)', () => {
     expect([world.a.association.state, world.b.association.state]).toEqual(['UNASSOCIATED', 'UNASSOCIATED']);
   });
 
-  it('comes by itself when nothing is sent or received for the UAL', () => {
+  it('comes by itself when nothing is sent or received for the UAL (HIP-237)', () => {
     const world = associated({ a: { ualMs: 5000 } });
     world.run(world.now + 4000);
     expect(world.a.association.state).toBe('ESTABLISHED');

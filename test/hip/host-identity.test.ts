@@ -120,7 +120,7 @@ describe('Host Identities', () => {
 
 describe.each(providers)('HITs by the %s provider', (_name, crypto) => {
   it.each(IDENTITIES)(
-    'HIP-002 HIP-346 have the value computed elsewhere: $name',
+    'HIP-002 HIP-346 HIP-403 have the value computed elsewhere: $name',
     ({ algorithm, hostIdentity, hit }) => {
       const read = identity(algorithm, hostIdentity);
       expect(formatAddress(hitOf(crypto, read))).toBe(hit);

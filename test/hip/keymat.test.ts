@@ -35,7 +35,7 @@ const source = {
 const shown = (octets: Uint8Array | undefined): string => (octets === undefined ? 'nothing' : toHex(octets));
 
 describe.each(providers)('KEYMAT by the %s provider', (_name, crypto) => {
-  it('HIP-196 HIP-197 HIP-255 gives the HIP keys and ESP keys computed elsewhere, those of the larger HIT first', () => {
+  it('HIP-196 HIP-197 HIP-255 HIP-276 gives the HIP keys and ESP keys computed elsewhere, those of the larger HIT first', () => {
     const keymat = new Keymat(crypto, source);
     const asInitiator = { own: initiator, peer: responder }; // the larger HIT
     const hip = drawHipKeys(keymat, 2, 'sha256', asInitiator);
@@ -168,7 +168,7 @@ describe.each(providers)('ENCRYPTED by the %s provider', (_name, crypto) => {
     expect(toHex(encrypted.slice(-16))).toBe('feef7250aee486aaa0c18f821bf1e527');
   });
 
-  it.each([1, 2, 4] as const)('comes back from cipher %i with at most its padding behind', (cipher) => {
+  it.each([1, 2, 4] as const)('HIP-059 comes back from cipher %i with at most its padding behind', (cipher) => {
     const { keyLength, ivLength } = HIP_CIPHERS[cipher];
     for (const length of [8, 16, 40, 112]) {
       const plain = systemRandom(length);

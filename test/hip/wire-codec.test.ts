@@ -76,7 +76,7 @@ describe('packets', () => {
     );
   });
 
-  it('have zeros in reserved fields and the fixed bits when sent (HIP-016, HIP-017, HIP-018)', () => {
+  it('have zeros in reserved fields and the fixed bits when sent, and no header behind (HIP-016, HIP-017, HIP-018, HIP-024)', () => {
     fc.assert(
       fc.property(anyPacket, (sent) => {
         const octets = encodeHip(sent);
@@ -212,7 +212,7 @@ describe('parameters', () => {
     ['J shorter than I', '0141 0007 00000000 010203 0000000000', 'trailing', 50],
     ['no room for an SPI', '0041 0008 0000 0000 00000000 00000000', 'truncated', 52],
     [
-      'locator without lifetime',
+      'locator without lifetime (HIP-305)',
       '00c1 0018 00000401 00000000 20010db8000000000000000000000001 00000000',
       'bad-value',
       48,
@@ -223,7 +223,7 @@ describe('parameters', () => {
     expect(parseHip(withOctets(hex(text)))).toEqual({ ok: false, reason, at });
   });
 
-  it('hold at most six ciphers, suites or modes when sent; of more that come the first six count (HIP-055, HIP-056)', () => {
+  it('hold at most six ciphers, suites or modes when sent; of more that come the first six count (HIP-055, HIP-056, HIP-257)', () => {
     const seven = [1, 2, 3, 4, 5, 6, 7];
     for (const parameter of [
       { type: 'HIP_CIPHER', ciphers: seven },

@@ -4,7 +4,7 @@ import { ESP, HIP, ICMPV6, NEXT_HEADER_AT, UDP } from '../../src/wire/ipv6.ts';
 import { address, espSuites, HipHosts, locator, text } from './hip-hosts.ts';
 
 describe('two hosts that speak HIP', () => {
-  it('associate with the first packet, which is not lost, and carry data both ways in ESP', () => {
+  it('associate with the first packet, which is not lost, and carry data both ways in ESP (HIP-005, HIP-141, HIP-142)', () => {
     const hosts = new HipHosts(1);
     hosts.a.send(hosts.b.host.hit, text('first'));
     hosts.run(100);
@@ -126,6 +126,33 @@ describe('two hosts that speak HIP', () => {
       expect.objectContaining({ event: 'warning', message: expect.stringMatching(/no-answer$/) }),
     );
     expect(hosts.arrived.a).toHaveLength(16);
+  });
+
+  it('take nothing for a HIT that does not come from a HIT (HIP-139)', () => {
+    const hosts = new HipHosts(33);
+    hosts.a.send(hosts.b.host.hit, text('x'));
+    hosts.run(100);
+    const packet = hosts.arrived.b[0]?.octets.slice();
+    if (packet === undefined) throw new Error('nothing arrived');
+    const sent = hosts.packets.length;
+    packet.set(address('2001:db8:a1::1'), 8);
+    hosts.a.handle({ type: 'held', octets: packet });
+    hosts.run(1);
+    expect(hosts.a.host.drops.get('not-between-hits')).toBe(1);
+    expect(hosts.packets).toHaveLength(sent);
+  });
+
+  it('draw SPIs at random, others for each exchange (HIP-233, HIP-234, HIP-425)', () => {
+    const spis: number[] = [];
+    for (let seed = 40; seed < 48; seed++) {
+      const hosts = new HipHosts(seed);
+      hosts.a.send(hosts.b.host.hit, text('x'));
+      hosts.run(100);
+      spis.push(...(hosts.a.host.peer(hosts.b.host.hit)?.associations ?? []).map(({ spi }) => spi));
+    }
+    expect(new Set(spis).size).toBe(16);
+    expect(Math.min(...spis)).toBeGreaterThan(255);
+    expect(new Set(spis.map((spi) => spi >>> 28)).size).toBeGreaterThan(3);
   });
 
   it('end an association when asked to', () => {
