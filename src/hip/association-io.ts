@@ -54,6 +54,8 @@ export type AssociationInput =
   /** New ESP keys (RFC 7402 §6.8), from a new Diffie-Hellman key if so desired. */
   | { readonly type: 'rekey'; readonly withDh: boolean }
   | { readonly type: 'close' }
+  /** A nonce of REAP came back from this address of the peer: as good as an echo (RFC 8046 §5.4, docs/reap-over-hip.md). */
+  | { readonly type: 'verified'; readonly address: Address }
   /** ESP that was authentic and no replay arrived on this SPI; `octets` of IP packets since last told. */
   | { readonly type: 'payload-received'; readonly spi: number; readonly octets: number }
   /** Payload went out; `octets` of IP packets since last told. Keeps the association in use. */

@@ -16,7 +16,7 @@ import type { AssociationAction } from './association-transitions.ts';
 import { receiveClose, receiveCloseAck, retryClose, sendClose } from './closing.ts';
 import { accept, confirm, establish } from './establish.ts';
 import { connect, pursue, receiveR1, retryI2, solved, unsolvable } from './initiator.ts';
-import { moveOwnSide, pathSelected, peerLocators, reconsider } from './mobility.ts';
+import { moveOwnSide, pathSelected, peerLocators, reconsider, trusted } from './mobility.ts';
 import { receiveNotify, sendReap } from './notify.ts';
 import { compareHits } from './orchid.ts';
 import type { Hit } from './parameter.ts';
@@ -108,6 +108,8 @@ export class Association {
           session.path = input.path;
           return [pathSelected(session, now)];
         });
+      case 'verified':
+        return this.#withKeys((session) => trusted(session, input.address, now));
       case 'rekey':
         return this.#withKeys((session) => {
           if (session.rekey === undefined) session.wantsRekey ??= { withDh: input.withDh };

@@ -25,6 +25,13 @@ export function peerLocators(session: Session): AssociationEffect {
   return { type: 'peer-locators', locators: session.peers.list() };
 }
 
+/** REAP has shown that the peer is at an address of its list. */
+export function trusted(session: Session, address: Address, now: Instant): AssociationEffect[] {
+  if (!session.peers.confirm(address)) return [];
+  const isCurrent = sameOctets(address, session.path.peer);
+  return [peerLocators(session), ...(isCurrent ? [pathSelected(session, now)] : [])];
+}
+
 /**
  * After the peer's addresses changed: payload leaves an address that is withdrawn for the best one left, and goes to the preferred
  * one once it is verified (RFC 8046 §5.5).

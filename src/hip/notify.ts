@@ -10,6 +10,9 @@ import { drop } from './responder.ts';
 import { hasGoodMac, hasGoodSignature, sealedByMac } from './seal.ts';
 import type { Session } from './session.ts';
 
+/** No number comes twice, nor any that a receiver could take for one ahead. */
+const LAST_COUNTER = 0x7fff_fffe;
+
 /** RFC 7401 §6.13: for the log alone. REAP over HIP comes in NOTIFY packets too (docs/reap-over-hip.md). */
 export function receiveNotify(
   core: AssociationCore,
@@ -51,7 +54,8 @@ export function sendReap(
 ): AssociationEffect[] {
   if (!session.describe(core.settings).reap) return drop('policy');
   const counter = session.reapCounter;
-  session.reapCounter = (counter + 1) >>> 0;
+  if (counter > LAST_COUNTER) return drop('policy');
+  session.reapCounter = counter + 1;
   const { own, peerHit } = session.agreement;
   const parameters = [reapParameter({ counter, octets })];
   const packet = { type: 'NOTIFY', isAnonymous: false, senderHit: own.hit, receiverHit: peerHit, parameters } as const;

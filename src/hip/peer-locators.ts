@@ -109,6 +109,14 @@ export class PeerLocators {
     return false;
   }
 
+  /** A test that is no echo has shown that the peer is there; whether that is news. */
+  confirm(address: Address): boolean {
+    const known = this.#known.get(addressKey(address));
+    if (known?.status !== 'UNVERIFIED') return false;
+    known.status = 'ACTIVE';
+    return true;
+  }
+
   /** An address that waits for its test. */
   untested(): Address | undefined {
     for (const { address, status, isTested } of this.#known.values()) {

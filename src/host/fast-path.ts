@@ -301,7 +301,7 @@ function restore(batch: Batch, row: number, start: number, length: number, flow:
 }
 
 /** Keep the pair on which the peer sends now; a new object only when it changes. */
-function noteArrival(flow: Flow, slab: Uint8Array, base: number): void {
+export function noteArrival(flow: Pick<Flow, 'heardOn'>, slab: Uint8Array, base: number): void {
   const on = flow.heardOn;
   if (
     on !== undefined &&

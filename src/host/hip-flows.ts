@@ -1,8 +1,10 @@
 import { isOrchid } from '../hip/orchid.ts';
+import type { LocatorPair } from '../locators/pair.ts';
 import { addressPairKey } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
 import { DESTINATION_ADDRESS_AT, IPV6_HEADER_LENGTH, SOURCE_ADDRESS_AT } from '../wire/ipv6.ts';
 import { CONTROL } from './esp-ports.ts';
+import { noteArrival } from './fast-path.ts';
 import { completeChecksum } from './fragments.ts';
 import { CHECKSUM_OFFSET, CHECKSUM_START, FIELDS, FLAGS, GSO_SIZE, LENGTH, OFFSET } from './ports.ts';
 import type { Batch } from './ports.ts';
@@ -18,6 +20,8 @@ export interface HipFlow {
   sent: number;
   /** Octets by SPI of the SA on which they came. */
   readonly heard: Map<number, number>;
+  /** Where the last of them came from, and to. */
+  heardOn: LocatorPair | undefined;
 }
 
 interface Inbound {
@@ -48,6 +52,11 @@ export class HipFlows {
 
   unlisten(handle: number): void {
     this.#byHandle.delete(handle);
+  }
+
+  /** Whether `takeTouched` would return something. */
+  get isTouched(): boolean {
+    return this.#touched.size > 0;
   }
 
   /** Flows that carried packets since the last call. */
@@ -107,7 +116,7 @@ export class HipFlows {
 
   /** Move what was opened to the front of the batch, and give HIP packets to `control`; returns how many are for programs. */
   arrived(batch: Batch, count: number, control: (slot: number) => void): number {
-    const { meta } = batch;
+    const { slab, meta, stride } = batch;
     let ready = 0;
     for (let slot = 0; slot < count; slot++) {
       const row = slot * FIELDS;
@@ -118,6 +127,7 @@ export class HipFlows {
       if (inbound === undefined) continue;
       const { flow, spi } = inbound;
       flow.heard.set(spi, (flow.heard.get(spi) ?? 0) + (meta[row + LENGTH] ?? 0));
+      noteArrival(flow, slab, slot * stride);
       this.#touched.add(flow);
       const to = ready++ * FIELDS;
       if (to !== row) meta.copyWithin(to, row, row + FIELDS);

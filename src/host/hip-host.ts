@@ -9,27 +9,30 @@ import type { OwnIdentity } from '../hip/orchid.ts';
 import type { ReceivedPacket } from '../hip/packet.ts';
 import { HipResponder } from '../hip/responder.ts';
 import type { HipSettings } from '../hip/settings.ts';
-import { rankPairs } from '../locators/rank.ts';
-import type { PeerLocator } from '../locators/rank.ts';
 import { addressKey, formatAddress, sameOctets } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
-import { ADDRESS_UNREACHABLE, DESTINATION_UNREACHABLE, icmpErrorPacket } from '../wire/icmpv6.ts';
 import { parseIpv6Header } from '../wire/ipv6.ts';
+import { NEVER } from '../wire/time.ts';
 import type { Instant } from '../wire/time.ts';
 import { Deadlines } from './deadlines.ts';
+import { detectionOf } from './detection.ts';
+import type { DetectionSettings } from './detection.ts';
 import type { Esp } from './esp-ports.ts';
 import type { HostEvent, PairText } from './events.ts';
+import type { HipDetection } from './hip-detection.ts';
+import { HipDetections } from './hip-detections.ts';
 import { HipFlows } from './hip-flows.ts';
 import type { HipHostEffect, HipHostInput } from './hip-io.ts';
+import { pathsTo, unreachable } from './hip-paths.ts';
 import { HipPeer } from './hip-peer.ts';
 import type { HostLocator } from './host-io.ts';
 import { locatorEvents } from './own-locators.ts';
+import type { Path } from './paths.ts';
 
-/** Pairs that are tried with both carriages before any other pair is. */
-const DISJOINT = 2;
-
-/** RFC 4443 §2.4: an error fits the minimum MTU. */
-const QUOTED = 1232;
+/** While packets flow, their counts are taken in about this often, for REAP. */
+const COLLECTED_MS = 5;
+/** Counts that are older say nothing of when the packets came. */
+const POLLED_MS = COLLECTED_MS + 1;
 
 export interface HipHostConfiguration {
   readonly crypto: HipCrypto;
@@ -39,6 +42,8 @@ export interface HipHostConfiguration {
   /** Where R1 counters start; larger after every start. */
   readonly firstGeneration: bigint;
   readonly esp: Esp;
+  /** How failures are noticed, by REAP over HIP: not at all when left out. */
+  readonly detection?: DetectionSettings;
   /** The descriptor for packets of a path; negative when there is none. */
   readonly socket: (path: HipPath) => number;
 }
@@ -55,11 +60,23 @@ export class HipHost {
   readonly #known = new Map<string, readonly Address[]>();
   readonly #deadlines = new Deadlines<HipPeer>();
   readonly #drops = new Map<string, number>();
+  readonly #detections: HipDetections | undefined;
+  /** When the data path's counts were last taken in. */
+  #collectedAt: Instant = -Infinity;
   #locators: readonly HostLocator[] = [];
 
   constructor(configuration: HipHostConfiguration) {
-    const { crypto, random, settings, identity, firstGeneration } = configuration;
-    this.#configuration = configuration;
+    const { crypto, random, identity, firstGeneration, detection } = configuration;
+    const settings = { ...configuration.settings, detectionMs: detection && detectionOf(detection) };
+    this.#configuration = { ...configuration, settings };
+    this.#detections =
+      detection &&
+      new HipDetections(detection, random, {
+        locators: () => this.#locators,
+        offersUdp: settings.offersUdp,
+        tell: (peer, input, now, out) => this.#tell(peer, input, now, out),
+        dropped: (reason) => this.#drop(reason),
+      });
     this.#responder = new HipResponder({ crypto, random, settings, identities: [identity], firstGeneration });
   }
 
@@ -75,6 +92,11 @@ export class HipHost {
     return this.#locators;
   }
 
+  /** What REAP knows of locator pairs. */
+  get seen(): Iterable<Path> {
+    return this.#detections?.paths ?? [];
+  }
+
   /** How often something was not acted upon, by reason. */
   get drops(): ReadonlyMap<string, number> {
     return this.#drops;
@@ -82,7 +104,9 @@ export class HipHost {
 
   /** When `tick` is next due. Calling early is harmless. */
   get deadline(): Instant {
-    return this.#deadlines.first;
+    if (this.#detections === undefined) return this.#deadlines.first;
+    const collection = this.flows.isTouched ? this.#collectedAt + COLLECTED_MS : NEVER;
+    return Math.min(this.#deadlines.first, this.#detections.deadline, collection);
   }
 
   peer(hit: Address): HipPeer | undefined {
@@ -120,8 +144,15 @@ export class HipHost {
       case 'close':
         this.#tell(this.peer(input.peer), { type: 'close' }, now, out);
         break;
+      case 'lag':
+        for (const { detection } of this.#peers.values()) detection?.tell(input, now, out);
+        break;
       case 'tick':
-        for (const peer of this.#deadlines.take(now)) this.#tell(peer, input, now, out);
+        this.#detections?.tick(now, out);
+        for (const peer of this.#deadlines.take(now)) {
+          this.#tell(peer, input, now, out);
+          this.#detect(peer, (detection) => detection.tick(now, out));
+        }
         break;
     }
     return out;
@@ -129,15 +160,19 @@ export class HipHost {
 
   /** What the data path counted since last time. */
   #collect(now: Instant, out: HipHostEffect[]): void {
+    const since = now - this.#collectedAt > POLLED_MS ? now : this.#collectedAt; // unknown when nobody looked
     for (const flow of this.flows.takeTouched()) {
       const peer = this.peer(flow.peer);
-      const { sent } = flow;
+      const { sent, heardOn } = flow;
       const heard = [...flow.heard];
       flow.sent = 0;
       flow.heard.clear();
       if (sent > 0) this.#tell(peer, { type: 'payload-sent', octets: sent }, now, out);
       for (const [spi, octets] of heard) this.#tell(peer, { type: 'payload-received', spi, octets }, now, out);
+      const on = heard.length > 0 ? heardOn : undefined;
+      this.#detect(peer, (detection) => detection.observe(sent > 0, on, since, now, out));
     }
+    this.#collectedAt = now;
   }
 
   #receive(octets: Uint8Array, path: HipPath, now: Instant, out: HipHostEffect[]): void {
@@ -184,24 +219,10 @@ export class HipHost {
     this.#tell(peer, { type: 'connect', paths }, now, out);
   }
 
-  /** Ways to a peer, best first: two pairs of addresses raw and in UDP, which are tried together; then the others. */
+  /** Ways to a peer, best first. */
   paths(hit: Address): HipPath[] {
-    const peer: PeerLocator[] = (this.#known.get(addressKey(hit)) ?? []).map((address, priority) => ({
-      address,
-      verified: true,
-      broken: false,
-      priority,
-      weight: 0,
-    }));
-    const own = this.#locators;
-    const [best] = rankPairs({ own, peer });
-    if (best === undefined) return [];
-    const pairs = rankPairs({ own, peer, current: best }); // those that share nothing with the best one come next
-    const [disjoint, rest] = [pairs.slice(0, DISJOINT), pairs.slice(DISJOINT)];
     const carriages: Carriage[] = this.#configuration.settings.offersUdp ? ['raw', 'udp'] : ['raw'];
-    return [disjoint, rest].flatMap((some) =>
-      carriages.flatMap((carriage) => some.map((pair) => ({ ...pair, carriage }))),
-    );
+    return pathsTo(this.#known.get(addressKey(hit)) ?? [], this.#locators, carriages);
   }
 
   #create(hit: Address): HipPeer {
@@ -240,6 +261,8 @@ export class HipHost {
     this.#locators = locators;
     if (!changed) return;
     const own = this.#ownLocators();
+    for (const peer of [...this.#peers.values()])
+      this.#detect(peer, (detection) => detection.locatorsChanged(now, out));
     this.#responder.announce(own, now);
     for (const peer of [...this.#peers.values()]) this.#tell(peer, { type: 'own-locators', locators: own }, now, out);
   }
@@ -258,6 +281,13 @@ export class HipHost {
     if (this.#peers.get(addressKey(peer.hit)) === peer) this.#deadlines.update(peer);
   }
 
+  /** REAP of a peer, if there is any, and what it means for deadlines. */
+  #detect(peer: HipPeer | undefined, act: (detection: HipDetection) => void): void {
+    if (peer?.detection === undefined) return;
+    act(peer.detection);
+    if (this.#peers.get(addressKey(peer.hit)) === peer) this.#deadlines.update(peer);
+  }
+
   #perform(peer: HipPeer | undefined, effects: readonly AssociationEffect[], now: Instant, out: HipHostEffect[]): void {
     for (const effect of effects) {
       if (effect.type === 'transmit') out.push(effect);
@@ -272,6 +302,7 @@ export class HipHost {
     const event = (one: HostEvent): void => void out.push({ type: 'event', event: one });
     switch (effect.type) {
       case 'state':
+        if (effect.to !== 'ESTABLISHED' && effect.to !== 'R2-SENT') peer.stopDetecting();
         event({ at: now, event: 'state', state: effect.to, ulids });
         break;
       case 'solve-puzzle':
@@ -289,6 +320,7 @@ export class HipHost {
       case 'established':
         peer.establishedAt = now;
         if (peer.path === undefined) peer.take(effect.path, undefined);
+        this.#detections?.begin(peer, effect.peer, peer.association.path ?? effect.path);
         this.#flush(peer, out);
         peer.takesUdp = effect.peer.udp;
         break;
@@ -296,8 +328,16 @@ export class HipHost {
         const from = peer.path;
         peer.take(effect.path, effect.credit);
         if (from !== undefined && pathText(from).join() !== pathText(effect.path).join())
-          event({ at: now, event: 'selected', from: pathText(from), to: pathText(effect.path), why: 'hip', ulids });
+          event({
+            at: now,
+            event: 'selected',
+            from: pathText(from),
+            to: pathText(effect.path),
+            why: peer.detection?.why ?? 'hip',
+            ulids,
+          });
         this.#flush(peer, out);
+        peer.detection?.chosen(effect.path, now, out);
         break;
       }
       case 'peer-locators':
@@ -305,6 +345,10 @@ export class HipHost {
           addressKey(hit),
           effect.locators.filter(({ status }) => status !== 'DEPRECATED').map(({ address }) => address),
         );
+        peer.detection?.peerChanged(effect.locators, now, out);
+        break;
+      case 'reap-parameter':
+        peer.detection?.receive(effect.octets, effect.path, now, out);
         break;
       case 'failed':
         event({ at: now, event: 'warning', message: `no association with ${formatAddress(hit)}: ${effect.reason}` });
@@ -317,7 +361,6 @@ export class HipHost {
       case 'drop':
       case 'notified':
       case 'control-received':
-      case 'reap-parameter':
       case 'parameter-problem':
         break;
     }
@@ -343,14 +386,4 @@ export class HipHost {
 
 function pathText({ local, peer }: HipPath): PairText {
   return [formatAddress(local), formatAddress(peer)];
-}
-
-/** What a program is told of its packet, as if by the peer's router. */
-function unreachable(octets: Uint8Array, own: Address, hit: Address): Uint8Array {
-  return icmpErrorPacket(hit, own, {
-    type: DESTINATION_UNREACHABLE,
-    code: ADDRESS_UNREACHABLE,
-    parameter: 0,
-    invokingPacket: octets.subarray(0, QUOTED),
-  });
 }

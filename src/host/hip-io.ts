@@ -18,6 +18,8 @@ export type HipHostInput =
   | { readonly type: 'solved'; readonly peer: Address; readonly i: Uint8Array; readonly j: Uint8Array | undefined }
   | { readonly type: 'rekey'; readonly peer: Address; readonly withDh: boolean }
   | { readonly type: 'close'; readonly peer: Address }
+  /** This host was late by so much: what looks like silence may be its own. */
+  | { readonly type: 'lag'; readonly ms: number }
   | { readonly type: 'tick' };
 
 export type HipHostEffect =

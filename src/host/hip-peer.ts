@@ -4,8 +4,10 @@ import { HIP_UDP_PORT } from '../esp/udp-encapsulation.ts';
 import type { Association } from '../hip/association.ts';
 import type { HipPath, SaHalf } from '../hip/association-io.ts';
 import type { Address } from '../wire/address.ts';
+import { NEVER } from '../wire/time.ts';
 import type { Instant } from '../wire/time.ts';
 import type { Esp } from './esp-ports.ts';
+import type { HipDetection } from './hip-detection.ts';
 import type { HipFlow, HipFlows } from './hip-flows.ts';
 
 /** Packets that wait for an association, RFC 7401 §4.4.2: the oldest go first. */
@@ -28,6 +30,8 @@ export class HipPeer {
   /** Where payload goes. */
   path: HipPath | undefined;
   establishedAt: Instant | undefined;
+  /** REAP, once both ends have agreed on it. */
+  detection: HipDetection | undefined;
   /** Both ends take UDP, and nobody has acted on it yet. */
   takesUdp = false;
   readonly #surroundings: HipPeerSurroundings;
@@ -41,12 +45,12 @@ export class HipPeer {
     this.hit = hit;
     this.association = association;
     this.#surroundings = surroundings;
-    this.flow = { own, peer: hit, out: undefined, credit: undefined, sent: 0, heard: new Map() };
+    this.flow = { own, peer: hit, out: undefined, credit: undefined, sent: 0, heard: new Map(), heardOn: undefined };
     surroundings.flows.add(this.flow);
   }
 
   get deadline(): Instant {
-    return this.association.deadline;
+    return Math.min(this.association.deadline, this.detection?.deadline ?? NEVER);
   }
 
   /** The SAs in use, oldest first. */
@@ -106,9 +110,15 @@ export class HipPeer {
   }
 
   close(): void {
+    this.stopDetecting();
     for (const direction of ['in', 'out'] as const)
       for (const spi of [...this.#handles[direction].keys()]) this.retire(direction, spi);
     this.#surroundings.flows.remove(this.flow);
+  }
+
+  stopDetecting(): void {
+    this.detection?.close();
+    this.detection = undefined;
   }
 
   /** Route the SA that was installed last, and use it as soon as there is a path. */

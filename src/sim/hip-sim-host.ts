@@ -43,6 +43,8 @@ export class HipSimHost {
   readonly #from: Batch = batch(1, STRIDE);
   readonly #into: Batch = batch(4, STRIDE);
   #armed: Instant = Number.POSITIVE_INFINITY;
+  #stoppedUntil: Instant = 0;
+  readonly #backlog: Packet[] = [];
   /** Whole packets that reach the programs behind the HIT. */
   deliver: (packet: Uint8Array) => void = () => undefined;
 
@@ -70,8 +72,20 @@ export class HipSimHost {
     this.handle({ type: 'locators', locators });
   }
 
+  /** The process gets no time until then; what arrives waits in its sockets. */
+  stopUntil(then: Instant): void {
+    const from = this.#world.now;
+    this.#stoppedUntil = then;
+    this.#world.at(then, () => {
+      this.handle({ type: 'lag', ms: then - from });
+      for (const packet of this.#backlog.splice(0)) this.#take(packet);
+      this.handle({ type: 'tick' });
+    });
+  }
+
   /** A program sends a datagram to a HIT. */
   send(peer: Address, payload: Uint8Array): void {
+    if (this.#world.now < this.#stoppedUntil) return;
     const w = new Writer(IPV6_HEADER_LENGTH + payload.length);
     const ends = { source: this.host.hit, destination: peer };
     const lengths = { payloadLength: payload.length, nextHeader: UDP, hopLimit: 64 };
@@ -91,8 +105,12 @@ export class HipSimHost {
     this.#armed = deadline;
     this.#world.at(deadline, () => {
       this.#armed = Number.POSITIVE_INFINITY;
-      this.handle({ type: 'tick' });
+      this.#tick();
     });
+  }
+
+  #tick(): void {
+    if (this.#world.now >= this.#stoppedUntil) this.handle({ type: 'tick' });
   }
 
   #perform(effect: HipHostEffect): void {
@@ -131,6 +149,7 @@ export class HipSimHost {
     const rows = this.#configuration.esp.seal(this.#from, 1, this.#into);
     for (let slot = 0; slot < rows; slot++) this.#transmit(slot);
     for (const octets of held) this.handle({ type: 'held', octets });
+    this.#arm(); // what was sent is to be counted
   }
 
   #transmit(slot: number): void {
@@ -148,7 +167,12 @@ export class HipSimHost {
     if (header.ok) this.#network.send({ ...header.value, payload: octets.subarray(IPV6_HEADER_LENGTH) });
   }
 
-  #receive({ source, destination, nextHeader, payload }: Packet): void {
+  #receive(packet: Packet): void {
+    if (this.#world.now < this.#stoppedUntil) this.#backlog.push(packet);
+    else this.#take(packet);
+  }
+
+  #take({ source, destination, nextHeader, payload }: Packet): void {
     if (nextHeader === HIP) {
       this.handle({ type: 'control', path: { carriage: 'raw', local: destination, peer: source }, octets: payload });
       return;
@@ -166,6 +190,7 @@ export class HipSimHost {
     for (let slot = 0; slot < ready; slot++) this.deliver(packetAt(this.#into, slot));
     const path = { carriage: 'udp', local: destination, peer: source, peerPort: HIP_UDP_PORT } as const;
     for (const octets of control) this.handle({ type: 'control', path, octets });
+    this.#arm();
   }
 }
 

@@ -1,6 +1,7 @@
 import { newEcdsaSecret, portableSigner } from '../../src/crypto/portable-hip.ts';
 import { SUITES } from '../../src/esp/suites.ts';
 import type { SuiteId } from '../../src/esp/suites.ts';
+import type { DetectionSettings } from '../../src/host/detection.ts';
 import type { HostLocator } from '../../src/host/host-io.ts';
 import { ownIdentity } from '../../src/hip/orchid.ts';
 import { HIP_DEFAULTS } from '../../src/hip/settings.ts';
@@ -37,9 +38,16 @@ export class HipHosts {
   readonly b: HipSimHost;
   readonly packets: (Packet & { readonly at: number; readonly lost: boolean })[] = [];
   readonly arrived: { readonly a: Arrival[]; readonly b: Arrival[] } = { a: [], b: [] };
+  readonly #detection: DetectionSettings | undefined;
   way: (source: Uint8Array, destination: Uint8Array) => Way | undefined = () => ({ delayMs: 1, loss: 0 });
 
-  constructor(seed: number, settings: Partial<HipSettings> = {}, settingsOfB: Partial<HipSettings> = settings) {
+  constructor(
+    seed: number,
+    settings: Partial<HipSettings> = {},
+    settingsOfB: Partial<HipSettings> = settings,
+    detection?: DetectionSettings,
+  ) {
+    this.#detection = detection;
     this.network = new Network(this.world, seededRandom(seed), (source, destination) => this.way(source, destination));
     this.network.tap = (packet, lost) => this.packets.push({ ...packet, at: this.world.now, lost });
     this.a = this.#host(seed * 2 + 1, settings);
@@ -72,6 +80,7 @@ export class HipHosts {
       crypto: nodeHipCrypto,
       random,
       settings: { ...HIP_DEFAULTS, espSuites: espSuites(13, 8), offersUdp: false, ...settings },
+      ...(this.#detection && { detection: this.#detection }),
       identity: ownIdentity(nodeHipCrypto, portableSigner(newEcdsaSecret('P-256', random), random)),
     });
   }
