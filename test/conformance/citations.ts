@@ -2,10 +2,10 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 
-const ID = /S6-\d{3}/g;
+const ID = /(?:S6|HIP)-\d{3}/g;
 
 /** Anything that looks like an id or a short form for several: `S6-12`, `S6-101/102`, `S6-101..103`. */
-const MALFORMED = /S6-(?!\d{3}(?!\d))\S*|S6-\d{3}(?:[-/–]|\.\.+)\d\S*/;
+const MALFORMED = /S6-(?!\d{3}(?!\d))\S*|HIP-(?!\d{3}(?!\d))\d\S*|(?:S6|HIP)-\d{3}(?:[-/–]|\.\.+)\d\S*/;
 
 /** The requirements that a title cites, each once. */
 export function citedIn(title: string): string[] {

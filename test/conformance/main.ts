@@ -6,17 +6,19 @@ import { citationsBelow } from './citations.ts';
 import { judge, markdown, printMatrix } from './matrix.ts';
 import { describeBranch, mutate, placeOf } from './mutate.ts';
 import type { MutationReport } from './mutate.ts';
-import { readRegister } from './register.ts';
+import { PROTOCOLS, SHIM6, readRegister } from './register.ts';
+import type { Protocol, Row } from './register.ts';
 import { runCitingTests } from './results.ts';
 
 const USAGE = `usage: npm run conformance -- [options]
 
-Runs the tests whose titles cite requirements, and lays the results beside docs/conformance/shim6.jsonl.
+Runs the tests whose titles cite requirements, and lays the results beside the registers in docs/conformance: shim6.jsonl,
+where no row may be open, and hip.jsonl.
 
   --pure        leave out the tests that need network namespaces
-  --mutate N    break N cited branches, one at a time, and tell which citing test noticed first
+  --mutate N    break N cited branches of Shim6, one at a time, and tell which citing test noticed first
   --seed S      which branches these are (default 1)
-  --write       write docs/conformance/shim6.md again, and do nothing else
+  --write       write docs/conformance/shim6.md and hip.md again, and do nothing else
   --json        one JSON document on standard output
 
 Exit status: 0 every requirement is shown, or 90 % were noticed; 1 not; 2 the tests could not be run.
@@ -26,7 +28,10 @@ const LEAST_RATIO = 0.9;
 const KERNEL = /^test\/(?:e2e|node)\/|^test\/contracts\/kernel/;
 
 const root = join(import.meta.dirname, '../..');
-const register = join(root, 'docs/conformance/shim6.jsonl');
+
+function registerOf({ name }: Protocol): Row[] {
+  return readRegister(join(root, `docs/conformance/${name}.jsonl`));
+}
 
 interface Options {
   readonly json: boolean;
@@ -66,7 +71,7 @@ function print(options: Options, document: unknown, text: string): void {
 }
 
 async function conformance(options: Options): Promise<number> {
-  const rows = readRegister(register);
+  const rows = PROTOCOLS.flatMap(registerOf);
   const files = [...citationsBelow('test').keys()].filter((file) => !options.pure || !KERNEL.test(file));
   const projects = options.pure ? ['--project', 'pure'] : [];
   const { results, output } = await runCitingTests({ root, files, options: projects });
@@ -77,7 +82,8 @@ async function conformance(options: Options): Promise<number> {
 }
 
 async function mutation(options: Options, count: number): Promise<number> {
-  const files = [...citationsBelow('test').keys()].filter((file) => !KERNEL.test(file));
+  const citations = [...citationsBelow('test')].filter(([, ids]) => ids.some((id) => id.startsWith(SHIM6.prefix)));
+  const files = citations.map(([file]) => file).filter((file) => !KERNEL.test(file));
   const tell = (line: string): void => void process.stderr.write(`${line}\n`);
   const report = await mutate(root, files, { count, seed: options.seed, tell });
   const ratio = report.mutants.length === 0 ? 0 : report.noticed / report.mutants.length;
@@ -104,8 +110,11 @@ function mutationText({ mutants, noticed, covered, uncovered, seed }: MutationRe
 
 /** What the titles say now, formatted as everything else. */
 function write(): number {
-  const text = markdown(readRegister(register), citationsBelow('test'));
-  writeFileSync(join(root, 'docs/conformance/shim6.md'), text);
+  const citations = citationsBelow('test');
+  for (const protocol of PROTOCOLS) {
+    const text = markdown(protocol, registerOf(protocol), citations);
+    writeFileSync(join(root, `docs/conformance/${protocol.name}.md`), text);
+  }
   return 0;
 }
 

@@ -1,6 +1,6 @@
 import { citedIn, malformedIn } from './citations.ts';
-import type { Row } from './register.ts';
-import { STATUSES } from './register.ts';
+import type { Protocol, Row } from './register.ts';
+import { PROTOCOLS, STATUSES, protocolOf } from './register.ts';
 import type { Result } from './results.ts';
 
 export interface CitingTest {
@@ -44,44 +44,58 @@ export function judge(rows: readonly Row[], results: readonly Result[]): Matrix 
   });
   const failed = results.filter(({ title, status }) => status === 'failed' && citedIn(title).length === 0);
   for (const { file, title } of failed) strays.add(`${title} failed (${file})`);
-  const totals = Object.fromEntries(
-    STATUSES.map((status) => [status, rows.filter((row) => row.status === status).length]),
-  );
+  const totals = totalsOf(rows);
   const ok = strays.size === 0 && verdicts.every(({ problem }) => problem === undefined);
   return { verdicts, strays: [...strays], totals, ok };
 }
 
-/** Why a row is open. */
+function totalsOf(rows: readonly Row[]): Record<string, number> {
+  return Object.fromEntries(STATUSES.map((status) => [status, rows.filter((row) => row.status === status).length]));
+}
+
+/** `255 done, 12 deviates, …` */
+function countsOf(rows: readonly Row[]): string {
+  const counts = Object.entries(totalsOf(rows)).map(([status, count]) => `${String(count)} ${status}`);
+  return counts.join(', ');
+}
+
+/** Why a row is not shown, unless it may be open. */
 function problemOf(row: Row, tests: readonly CitingTest[]): string | undefined {
   const failing = tests.find(({ passed }) => !passed);
   if (failing !== undefined) return `fails: ${failing.title} (${failing.file})`;
-  if (row.status === 'open') return `open: ${row.reason ?? ''}`;
+  if (row.status === 'open') return protocolOf(row).mayBeOpen ? undefined : `open: ${row.reason ?? ''}`;
   const isReviewed = row.where !== undefined && row.test.includes('R');
   if (row.status === 'done' && tests.length === 0 && !isReviewed) return 'no test that ran cites it';
   return undefined;
 }
 
 /** The matrix for a terminal: one line per row, and the titles of the tests below it. */
-export function printMatrix({ verdicts, strays, totals, ok }: Matrix): string {
+export function printMatrix({ verdicts, strays, ok }: Matrix): string {
   const lines = verdicts.flatMap(({ row, tests, problem }) => [
     `${row.id}  ${row.status.padEnd(8)}  ${String(row.rfc)} §${row.section}  ${row.level}: ${row.text}`,
     ...titlesOf(tests).map((title) => `          ${title}`),
     ...(row.where === undefined ? [] : [`          by review: ${row.where}`]),
     ...(row.see === undefined ? [] : [`          ${row.see}`]),
-    ...(row.reason === undefined || row.status === 'open' ? [] : [`          ${row.reason}`]),
+    ...(row.reason === undefined || problem?.startsWith('open') === true ? [] : [`          ${row.reason}`]),
     ...(problem === undefined ? [] : [`          ✗ ${problem}`]),
   ]);
   const wrong = verdicts.filter(({ problem }) => problem !== undefined).map(({ row }) => row.id);
-  const cited = verdicts.filter(({ tests }) => tests.length > 0).length;
-  const counts = Object.entries(totals).map(([status, count]) => `${String(count)} ${status}`);
   return [
     ...lines,
     '',
-    `${String(verdicts.length)} requirements: ${counts.join(', ')}; ${String(cited)} cited by tests that ran`,
+    ...PROTOCOLS.flatMap((protocol) => summaryOf(protocol, verdicts)),
     ...(wrong.length === 0 ? [] : [`not shown: ${wrong.join(' ')}`]),
     ...strays,
-    ok ? 'every requirement is shown' : 'not every requirement is shown',
+    ok ? 'every requirement is shown that is not open' : 'not every requirement is shown',
   ].join('\n');
+}
+
+function summaryOf(protocol: Protocol, verdicts: readonly Verdict[]): string[] {
+  const of = verdicts.filter(({ row }) => protocolOf(row) === protocol);
+  if (of.length === 0) return [];
+  const cited = of.filter(({ tests }) => tests.length > 0).length;
+  const counts = countsOf(of.map(({ row }) => row));
+  return [`${protocol.title}: ${String(of.length)} requirements: ${counts}; ${String(cited)} cited by tests that ran`];
 }
 
 const MOST_TITLES = 4;
@@ -92,8 +106,12 @@ function titlesOf(tests: readonly CitingTest[]): string[] {
   return more > 1 ? [...titles.slice(0, MOST_TITLES), `… and ${String(more)} more`] : titles;
 }
 
-/** `docs/conformance/shim6.md`: the register for readers, with the files in which it is tested. */
-export function markdown(rows: readonly Row[], citations: ReadonlyMap<string, readonly string[]>): string {
+/** `docs/conformance/NAME.md`: the register for readers, with the files in which it is tested. */
+export function markdown(
+  { name, title, sources }: Protocol,
+  rows: readonly Row[],
+  citations: ReadonlyMap<string, readonly string[]>,
+): string {
   const filesOf = (id: string): string[] => [...citations].filter(([, ids]) => ids.includes(id)).map(([file]) => file);
   const table = rows.map((row) => {
     const notes = [row.see, row.reason, ...filesOf(row.id).map(shortened), row.where].filter(
@@ -102,14 +120,13 @@ export function markdown(rows: readonly Row[], citations: ReadonlyMap<string, re
     const cells = [row.id, String(row.rfc), row.section, row.level, row.text, row.status, notes.join('; ')];
     return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   });
-  const counts = STATUSES.map((status) => `${String(rows.filter((row) => row.status === status).length)} ${status}`);
   return [
-    '# Shim6, requirement by requirement',
+    `# ${title}, requirement by requirement`,
     '',
-    'RFC 5533, 5534, 5535, 3972, and what of 4581 and 4982 they need. Written by `npm run conformance -- --write` from',
-    '[shim6.jsonl](shim6.jsonl) and from the titles of the tests; do not edit. [README](README.md) says how to read it.',
+    `${sources} Written by \`npm run conformance -- --write\` from`,
+    `[${name}.jsonl](${name}.jsonl) and from the titles of the tests; do not edit. [README](README.md) says how to read it.`,
     '',
-    `${String(rows.length)} requirements: ${counts.join(', ')}.`,
+    `${String(rows.length)} requirements: ${countsOf(rows)}.`,
     '',
     '| id | RFC | § | level | requirement | status | deviation, reason, tests (below `test/`), place to review |',
     '|---|---|---|---|---|---|---|',

@@ -1,14 +1,47 @@
 import { readFileSync } from 'node:fs';
 
+/** A protocol whose requirements are in a register of their own: `docs/conformance/NAME.jsonl`. */
+export interface Protocol {
+  readonly name: string;
+  readonly title: string;
+  /** What ids begin with. */
+  readonly prefix: string;
+  /** Where the requirements come from, as a sentence. */
+  readonly sources: string;
+  /** Whether rows may be `open`: it is being built. */
+  readonly mayBeOpen: boolean;
+}
+
+export const SHIM6: Protocol = {
+  name: 'shim6',
+  title: 'Shim6',
+  prefix: 'S6-',
+  sources: 'RFC 5533, 5534, 5535, 3972, and what of 4581 and 4982 they need.',
+  mayBeOpen: false,
+};
+export const HIP: Protocol = {
+  name: 'hip',
+  title: 'HIP',
+  prefix: 'HIP-',
+  sources: 'RFC 7401, 7402, 8046, 8047 and 7343, what of 4303 they need, and the RFCs around them.',
+  mayBeOpen: true,
+};
+export const PROTOCOLS: readonly Protocol[] = [SHIM6, HIP];
+
+/** The protocol that a requirement is of. */
+export function protocolOf({ id }: Pick<Row, 'id'>): Protocol {
+  return id.startsWith(HIP.prefix) ? HIP : SHIM6;
+}
+
 /** What became of a requirement. */
 export const STATUSES = ['done', 'deviates', 'n.a.', 'open'] as const;
 
-/** One requirement of the register: a line of `docs/conformance/shim6.jsonl`. */
+/** One requirement of the register: a line of `docs/conformance/shim6.jsonl` or `hip.jsonl`. */
 export interface Row {
   readonly id: string;
   readonly rfc: number;
   readonly section: string;
-  /** `MUST` and so on; `rule` where the RFC uses no keyword. */
+  /** `MUST` and so on, with a star where the RFC forbids the opposite; `rule` where it uses no keyword. */
   readonly level: string;
   /** W: on the wire, A: through an interface or a unit test, R: by review only. */
   readonly test: string;
@@ -59,7 +92,7 @@ function isRow(row: unknown): row is Row {
     required &&
     known &&
     typeof fields.get('rfc') === 'number' &&
-    /^S6-\d{3}$/.test(String(fields.get('id'))) &&
+    /^(?:S6|HIP)-\d{3}$/.test(String(fields.get('id'))) &&
     STATUSES.some((one) => one === status)
   );
 }

@@ -33,7 +33,7 @@ export interface Outcome {
 }
 
 /** Only tests that cite a requirement. */
-const CITING = 'S6-\\d{3}';
+const CITING = '(?:S6|HIP)-\\d{3}';
 
 /** More titles than this are not worth a pattern, which has to fit into an argument. */
 const MOST_TITLES = 400;

@@ -5,15 +5,16 @@ import { describe, expect, it } from 'vitest';
 import { broken, citedBranches, withNotes } from './branches.ts';
 import { citationsBelow, citedIn, citedInStrings, malformedIn } from './citations.ts';
 import { judge, markdown, printMatrix } from './matrix.ts';
-import { parseRegister, readRegister } from './register.ts';
+import { HIP, PROTOCOLS, SHIM6, parseRegister, protocolOf, readRegister } from './register.ts';
 import type { Row } from './register.ts';
 import { parseReport } from './results.ts';
 
-const rows = readRegister('docs/conformance/shim6.jsonl');
+const rows = PROTOCOLS.flatMap(({ name }) => readRegister(`docs/conformance/${name}.jsonl`));
 
 // ids that stand for nothing, put together so that this file does not cite them
 const ONE = ['S6', '901'].join('-');
 const TWO = ['S6', '902'].join('-');
+const OF_HIP = ['HIP', '901'].join('-');
 
 const row: Row = {
   id: ONE,
@@ -26,9 +27,12 @@ const row: Row = {
 };
 
 describe('the register', () => {
-  it('has 274 requirements, in order', () => {
-    expect(rows.map(({ id }) => id)).toEqual(
-      Array.from({ length: 274 }, (_, i) => `S6-${String(i + 1).padStart(3, '0')}`),
+  it.each([
+    [SHIM6, 274],
+    [HIP, 435],
+  ])('of $title has all its requirements, in order', (protocol, length) => {
+    expect(rows.filter((one) => protocolOf(one) === protocol).map(({ id }) => id)).toEqual(
+      Array.from({ length }, (_, i) => `${protocol.prefix}${String(i + 1).padStart(3, '0')}`),
     );
   });
 
@@ -62,8 +66,10 @@ describe('the register', () => {
     expect(missing).toEqual([]);
   });
 
-  it('is what docs/conformance/shim6.md shows (else: npm run conformance -- --write)', () => {
-    expect(readFileSync('docs/conformance/shim6.md', 'utf8')).toBe(markdown(rows, citationsBelow('test')));
+  it.each(PROTOCOLS)('is what docs/conformance/$name.md shows (else: npm run conformance -- --write)', (protocol) => {
+    const own = rows.filter((one) => protocolOf(one) === protocol);
+    const text = readFileSync(`docs/conformance/${protocol.name}.md`, 'utf8');
+    expect(text).toBe(markdown(protocol, own, citationsBelow('test')));
   });
 
   it.each([
@@ -88,7 +94,12 @@ describe('a title', () => {
     expect(malformedIn(`${ONE} ${TWO}, and (${ONE}): something`)).toBeUndefined();
   });
 
-  it.each([`${ONE}..903`, `${ONE}-903`, `${ONE}/902`, `${ONE}1`, ONE.slice(0, 5)])(
+  it('cites requirements of both protocols; a word that only begins like an id is none', () => {
+    expect(citedIn(`${OF_HIP} ${ONE} of a HIP-aware host`)).toEqual([OF_HIP, ONE]);
+    expect(malformedIn(`${OF_HIP} ${ONE} of a HIP-aware host`)).toBeUndefined();
+  });
+
+  it.each([`${ONE}..903`, `${ONE}-903`, `${ONE}/902`, `${ONE}1`, ONE.slice(0, 5), `${OF_HIP}/902`, OF_HIP.slice(0, 6)])(
     'writes ids out: not %s',
     (title) => {
       expect(malformedIn(`${title} does something`)).toBeDefined();
@@ -120,6 +131,7 @@ describe('the matrix', () => {
     ['for review', { ...row, test: 'R', where: 'src/a.ts f' }, [], undefined],
     ['for review, but observable', { ...row, where: 'src/a.ts f' }, [], 'no test'],
     ['open, though a test passes', { ...row, status: 'open', reason: 'why' } as const, [passed], 'open: why'],
+    ['of HIP and open', { ...row, id: OF_HIP, status: 'open', reason: 'why' } as const, [], undefined],
     ['not applicable', { ...row, status: 'n.a.', reason: 'why' } as const, [], undefined],
     ['a deviation', { ...row, status: 'deviates', see: 'docs/adr/1.md' } as const, [], undefined],
     ['a deviation whose test fails', { ...row, status: 'deviates', see: 'docs/adr/1.md' } as const, [failed], 'fails'],
