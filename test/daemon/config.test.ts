@@ -220,10 +220,10 @@ describe('the published JSON Schema', () => {
 });
 
 describe('the table [hip]', () => {
-  it('is off unless it is asked for', () => {
+  it('is off unless it is asked for, and prefers suites that encrypt, the mandatory one among them (HIP-242, HIP-258)', () => {
     expect(parseConfig('', 'a').hip).toEqual({
       enabled: false,
-      keyFile: '/var/lib/loci/hip-key.pem',
+      keyFile: '/var/lib/loci/hip-key.json',
       hostsFile: '/etc/loci/hip-hosts',
       profile: 'fast',
       espSuites: [13, 11, 8, 9],
@@ -237,7 +237,7 @@ describe('the table [hip]', () => {
 
   it('takes the profile and the state directory of the file where it has none of its own', () => {
     const text = 'profile = "rfc"\nstate_directory = "/srv/loci"\n[hip]\nenabled = true\n';
-    expect(parseConfig(text, 'a').hip).toMatchObject({ profile: 'rfc', keyFile: '/srv/loci/hip-key.pem' });
+    expect(parseConfig(text, 'a').hip).toMatchObject({ profile: 'rfc', keyFile: '/srv/loci/hip-key.json' });
     expect(parseConfig(`${text}profile = "balanced"`, 'a').hip.profile).toBe('balanced');
   });
 
