@@ -6,6 +6,8 @@ import { PACKET_TYPES } from '../../../src/hip/packet.ts';
 import { PARAMETER_TYPES } from '../../../src/hip/parameter.ts';
 import type { HipParameter } from '../../../src/hip/parameter.ts';
 import { encodeParameters, parseDecrypted, parseParameters } from '../../../src/hip/parameter-list.ts';
+import { encodeReapMessage, parseReapMessage } from '../../../src/hip/reap-message.ts';
+import type { ReapMessage } from '../../../src/hip/reap-message.ts';
 import { nodeCrypto } from '../../../src/node/crypto.ts';
 import { nodeHipCrypto } from '../../../src/node/hip-crypto.ts';
 import { sameOctets } from '../../../src/wire/address.ts';
@@ -105,7 +107,26 @@ function writesAlike(once: Uint8Array, twice: Uint8Array): void {
   if (!sameOctets(once, twice)) throw new Error('does not read what it wrote');
 }
 
+const report = { source: address, destination: address, nonce: 1, data: 0 };
+const reap: readonly ReapMessage[] = [
+  { type: 'Keepalive' },
+  { type: 'Probe', probe: { state: 'Exploring', sent: [report, report], received: [report], pathTest: false } },
+  { type: 'Probe', probe: { state: 'Operational', sent: [report], received: [], pathTest: true } },
+];
+
 export const hipTargets: Readonly<Record<string, Target>> = {
+  'REAP over HIP': {
+    run: (bytes) => {
+      const parsed = parseReapMessage(bytes);
+      if (!parsed.ok) return false;
+      const written = encodeReapMessage(parsed.value);
+      const again = parseReapMessage(written);
+      writesAlike(written, again.ok ? encodeReapMessage(again.value) : new Uint8Array(0));
+      return parsed.value.type;
+    },
+    corpus: reap.map(encodeReapMessage),
+    reaches: ['Keepalive', 'Probe'],
+  },
   'HIP packet': {
     run: (bytes) => {
       for (const range of [macRange, signedRange, signedRange2]) range(bytes);
