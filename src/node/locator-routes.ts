@@ -45,6 +45,7 @@ export class LocatorRoutes {
   readonly #onProblem: (problem: LociError) => void;
   readonly #mtu: () => number;
   #rtoMinMs: number;
+  #isRecallDue = false;
 
   constructor(
     route: NetlinkExchange,
@@ -91,7 +92,7 @@ export class LocatorRoutes {
       [...this.#slots.values()].flatMap((slot) => added.flatMap((peer) => this.#peerRoute(slot, peer))),
       GONE,
     );
-    if (added.length > 0) this.#perform([recallSockets(this.#numbers)], GONE); // to find `rto_min` while all is well
+    if (added.length > 0) this.#recallSoon();
   }
 
   release(peerLocators: readonly Address[]): void {
@@ -133,6 +134,7 @@ export class LocatorRoutes {
   }
 
   close(): void {
+    this.#isRecallDue = false;
     perform(
       this.#route,
       [...this.#slots.values()].flatMap((slot) => this.#withdrawal(slot)),
@@ -140,6 +142,17 @@ export class LocatorRoutes {
     );
     this.#slots.clear();
     this.#peers.clear();
+  }
+
+  /** Sockets shall find `rto_min` while all is well: at the end of this turn of the event loop, for all peers that it brings. */
+  #recallSoon(): void {
+    if (this.#isRecallDue) return;
+    this.#isRecallDue = true;
+    queueMicrotask(() => {
+      if (!this.#isRecallDue) return;
+      this.#isRecallDue = false;
+      this.#perform([recallSockets(this.#numbers)], GONE);
+    });
   }
 
   #open(key: string, locator: LocalLocator): Slot {
