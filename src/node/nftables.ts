@@ -19,6 +19,7 @@ import {
 } from './observation-rules.ts';
 import type { RuleOptions } from './observation-rules.ts';
 import { PacketLog } from './packet-log.ts';
+import { PairTable } from './pair-table.ts';
 
 const QUIET_MS = 3000; // without a packet for so long, a watched pair is not listed until the next one
 
@@ -45,6 +46,7 @@ interface Logs {
 
 /** What a watched pair has counted: `base` before it was last quiet, `listed` since. */
 interface Total {
+  readonly key: Uint8Array;
   base: number;
   listed: number;
   changedAt: Instant;
@@ -60,8 +62,8 @@ interface Total {
 export class PacketObservation {
   readonly #socket: NetlinkSocket;
   readonly #logs: Logs | undefined;
-  readonly #totals = new Map<string, Total>();
-  readonly #active = new Map<string, Uint8Array>();
+  readonly #totals = new PairTable<Total>(PAIR_LENGTH);
+  readonly #active = new Set<Total>();
   readonly #strays: Uint8Array[] = [];
   readonly #own = new Map<string, Address>();
   readonly #known = new Map<string, Address>();
@@ -111,15 +113,19 @@ export class PacketObservation {
 
   /** Count packets of these pairs from now on; of a conversation, both directions are a pair. */
   watch(...pairs: readonly ObservedPair[]): void {
-    const fresh = pairs.map(keyOf).filter((key) => !this.#totals.has(addressKey(key)));
+    const fresh = pairs.map(keyOf).filter((key) => this.#totals.get(key) === undefined);
     this.#change(elements('add', TABLE, WATCH, fresh));
-    for (const key of fresh) this.#totals.set(addressKey(key), { base: 0, listed: 0, changedAt: 0 });
+    for (const key of fresh) this.#totals.set(key, { key, base: 0, listed: 0, changedAt: 0 });
   }
 
   unwatch(...pairs: readonly ObservedPair[]): void {
-    const known = pairs.map(keyOf).filter((key) => this.#totals.delete(addressKey(key)));
-    const listed = known.filter((key) => this.#active.delete(addressKey(key)));
-    this.#change([...elements('remove', TABLE, WATCH, known), ...elements('remove', TABLE, ACTIVE, listed)]);
+    const known = this.#totalsOf(pairs);
+    for (const { key } of known) this.#totals.delete(key);
+    const listed = known.filter((total) => this.#active.delete(total));
+    this.#change([
+      ...elements('remove', TABLE, WATCH, known.map(keyIn)),
+      ...elements('remove', TABLE, ACTIVE, listed.map(keyIn)),
+    ]);
   }
 
   /** What watched pairs have counted: all that had packets in the last seconds, in no order; counts never fall. */
@@ -146,9 +152,9 @@ export class PacketObservation {
       this.counters(visit);
       return;
     }
-    const listed = pairs.map(keyOf).filter((key) => this.#active.has(addressKey(key)));
+    const listed = this.#totalsOf(pairs).filter((total) => this.#active.has(total));
     if (listed.length === 0) return;
-    this.#list(listOnly(TABLE, ACTIVE, listed), this.#counting(visit, performance.now()));
+    this.#list(listOnly(TABLE, ACTIVE, listed.map(keyIn)), this.#counting(visit, performance.now()));
   }
 
   /**
@@ -195,19 +201,22 @@ export class PacketObservation {
     for (const [key, address] of wanted) present.set(key, address.slice());
   }
 
+  #totalsOf(pairs: readonly ObservedPair[]): Total[] {
+    return pairs.flatMap((pair) => this.#totals.get(keyOf(pair)) ?? []);
+  }
+
   #counting(visit: CountVisitor, now: Instant): CountVisitor {
     return (octets, at, packets, bytes) => {
-      const key = octets.subarray(at, at + PAIR_LENGTH);
-      const text = addressKey(key);
-      const total = this.#totals.get(text);
+      const total = this.#totals.get(octets, at);
       if (total === undefined) {
-        this.#strays.push(key.slice()); // unwatched while a packet was under way, or before it was ever listed
+        // Unwatched while a packet was under way, or before it was ever listed.
+        this.#strays.push(octets.slice(at, at + PAIR_LENGTH));
         return;
       }
       if (packets !== total.listed) {
         total.listed = packets;
         total.changedAt = now;
-        if (!this.#active.has(text)) this.#active.set(text, key.slice());
+        this.#active.add(total);
       }
       visit(octets, at, total.base + packets, bytes);
     };
@@ -215,13 +224,12 @@ export class PacketObservation {
 
   #dropQuiet(now: Instant): void {
     const quiet = this.#strays.splice(0);
-    for (const [text, key] of this.#active) {
-      const total = this.#totals.get(text);
-      if (total === undefined || now - total.changedAt < QUIET_MS) continue;
-      quiet.push(key);
+    for (const total of this.#active) {
+      if (now - total.changedAt < QUIET_MS) continue;
+      quiet.push(total.key);
       total.base += total.listed;
       total.listed = 0;
-      this.#active.delete(text);
+      this.#active.delete(total);
     }
     this.#change(elements('remove', TABLE, ACTIVE, quiet));
   }
@@ -251,7 +259,12 @@ function openLogs(): Logs | undefined {
   return undefined;
 }
 
-function keyOf({ source, destination }: ObservedPair): Uint8Array {
+function keyIn({ key }: Total): Uint8Array {
+  return key;
+}
+
+/** The pair as it stands in packets, and in the sets. */
+export function keyOf({ source, destination }: ObservedPair): Uint8Array {
   const key = new Uint8Array(PAIR_LENGTH);
   key.set(source);
   key.set(destination, 16);

@@ -37,7 +37,7 @@ const CONTROL_STRIDE = 2048;
  * Being late by less than this needs no allowance: sockets are drained and counters read before silence is judged, so that
  * what came in meanwhile counts. More than this and the programs of this host were late as well.
  */
-const LAG_MS = 20;
+export const LAG_MS = 20;
 
 /** What the shell does to the kernel's routing for the host. */
 export interface Routing {
@@ -264,7 +264,9 @@ export class Shell {
   #arm(): void {
     if (this.#isClosed) return;
     const now = this.#ports.now();
-    const due = Math.max(now, Math.min(this.#host.deadline, this.#ports.observation.deadline));
+    const { observation } = this.#ports;
+    // The host's deadlines need fresh counts: with many pairs in use, several deadlines share a look.
+    const due = Math.max(now, Math.min(Math.max(this.#host.deadline, observation.notBefore), observation.deadline));
     if (due >= this.#armedFor) return;
     clearTimeout(this.#timer);
     this.#armedFor = due;
