@@ -87,7 +87,7 @@ describe('two HIP hosts that agreed on REAP', () => {
     expect([talk.sending('a'), talk.sending('b')]).toEqual([1, 1]);
     const failed = talk.world.now;
     talk.provider = (number) => (number === 1 ? HOLE : GOOD);
-    talk.run(2_000);
+    talk.run(1_000);
     expect(talk.sending('a')).toBe(2);
     expect(talk.gap('b', failed)).toBeLessThan(60);
     if (traffic === 'both ways') expect(talk.gap('a', failed)).toBeLessThan(65);
@@ -99,7 +99,7 @@ describe('two HIP hosts that agreed on REAP', () => {
       const talk = new Talk(seed, traffic);
       const failed = talk.world.now;
       talk.provider = (number, direction) => (number === 1 && direction === dead ? HOLE : GOOD);
-      talk.run(2_000);
+      talk.run(1_000);
       const out = dead === 'a-b';
       if (out) expect(talk.gap('b', failed), dead).toBeLessThan(70);
       else expect(talk.gap('b', failed), dead).toBeLessThan(8);
@@ -116,7 +116,7 @@ describe('two HIP hosts that agreed on REAP', () => {
       const failed = talk.world.now;
       talk.provider = (number) => (number === 1 ? HOLE : GOOD);
       talk.change(side, (locators) => locators.slice(1));
-      talk.run(2_000);
+      talk.run(1_000);
       expect(talk.gap('b', failed), side).toBeLessThan(20);
       expect(talk.sending('a')).toBe(2);
     }
@@ -130,18 +130,18 @@ describe('two HIP hosts that agreed on REAP', () => {
       ...(two === undefined ? [] : [two]),
       locator('2001:db8:a3::1'),
     ]);
-    talk.run(3_000);
+    talk.run(500);
     talk.change('a', (locators) => locators.slice(1));
-    talk.run(1_000);
+    talk.run(500);
     talk.provider = (number) => (number === 1 ? HOLE : GOOD);
-    talk.run(2_000);
+    talk.run(500);
     expect(talk.gap('b', began)).toBeLessThan(8);
     if (traffic === 'both ways') expect(talk.gap('a', began)).toBeLessThan(14);
     expect(talk.sending('a')).not.toBe(1);
   });
 
-  it.each(CASES)('go home 5 s after it works again: traffic %s, seed %i', (traffic, seed) => {
-    const talk = new Talk(seed, traffic);
+  it.each(SEEDS)('go home 5 s after it works again, seed %i', (seed) => {
+    const talk = new Talk(seed, seed % 2 === 0 ? 'one way' : 'both ways');
     talk.provider = (number) => (number === 1 ? HOLE : GOOD);
     talk.run(2_000);
     talk.provider = () => GOOD;
@@ -156,7 +156,7 @@ describe('two HIP hosts that agreed on REAP', () => {
   it.each(CASES)('stay where they are through 5 %% loss: traffic %s, seed %i', (traffic, seed) => {
     const talk = new Talk(seed, traffic);
     talk.provider = () => ({ delayMs: 0.15, loss: 0.05 });
-    talk.run(10_000);
+    talk.run(5_000);
     expect(talk.selections('a')).toEqual([]);
     expect(talk.selections('b')).toEqual([]);
   });
@@ -165,7 +165,7 @@ describe('two HIP hosts that agreed on REAP', () => {
     for (const slow of ['a-b', 'b-a'] as const) {
       const talk = new Talk(seed, traffic);
       talk.provider = (number, direction) => (number === 1 && direction === slow ? { delayMs: 30, loss: 0 } : GOOD);
-      talk.run(3_000);
+      talk.run(1_500);
       expect(talk.selections('a')).toEqual([]);
       expect(talk.selections('b')).toEqual([]);
     }
@@ -175,7 +175,7 @@ describe('two HIP hosts that agreed on REAP', () => {
     for (const side of ['a', 'b'] as const) {
       const talk = new Talk(seed, traffic);
       talk[side].stopUntil(talk.world.now + 150);
-      talk.run(3_000);
+      talk.run(1_500);
       expect(talk.selections('a')).toEqual([]);
       expect(talk.selections('b')).toEqual([]);
     }
