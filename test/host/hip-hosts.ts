@@ -38,7 +38,6 @@ export class HipHosts {
   readonly b: HipSimHost;
   readonly packets: (Packet & { readonly at: number; readonly lost: boolean })[] = [];
   readonly arrived: { readonly a: Arrival[]; readonly b: Arrival[] } = { a: [], b: [] };
-  readonly #detection: DetectionSettings | undefined;
   way: (source: Uint8Array, destination: Uint8Array) => Way | undefined = () => ({ delayMs: 1, loss: 0 });
 
   constructor(
@@ -46,12 +45,12 @@ export class HipHosts {
     settings: Partial<HipSettings> = {},
     settingsOfB: Partial<HipSettings> = settings,
     detection?: DetectionSettings,
+    detectionOfB: DetectionSettings | undefined = detection,
   ) {
-    this.#detection = detection;
     this.network = new Network(this.world, seededRandom(seed), (source, destination) => this.way(source, destination));
     this.network.tap = (packet, lost) => this.packets.push({ ...packet, at: this.world.now, lost });
-    this.a = this.#host(seed * 2 + 1, settings);
-    this.b = this.#host(seed * 2 + 2, settingsOfB);
+    this.a = this.#host(seed * 2 + 1, settings, detection);
+    this.b = this.#host(seed * 2 + 2, settingsOfB, detectionOfB);
     for (const name of ['a', 'b'] as const) {
       this[name].deliver = (octets) => this.arrived[name].push({ at: this.world.now, octets });
       this[name].setLocators([locator(`2001:db8:${name}1::1`), locator(`2001:db8:${name}2::1`)]);
@@ -74,13 +73,13 @@ export class HipHosts {
     return this.arrived[name].map(({ octets }) => new TextDecoder().decode(octets.subarray(IPV6_HEADER_LENGTH)));
   }
 
-  #host(seed: number, settings: Partial<HipSettings>): HipSimHost {
+  #host(seed: number, settings: Partial<HipSettings>, detection: DetectionSettings | undefined): HipSimHost {
     const random = seededRandom(seed);
     return new HipSimHost(this.world, this.network, {
       crypto: nodeHipCrypto,
       random,
       settings: { ...HIP_DEFAULTS, espSuites: espSuites(13, 8), offersUdp: false, ...settings },
-      ...(this.#detection && { detection: this.#detection }),
+      ...(detection && { detection }),
       identity: ownIdentity(nodeHipCrypto, portableSigner(newEcdsaSecret('P-256', random), random)),
     });
   }

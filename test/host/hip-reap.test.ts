@@ -140,6 +140,16 @@ describe('two HIP hosts that agreed on REAP', () => {
     expect(talk.sending('a')).not.toBe(1);
   });
 
+  it.each(CASES)('follow a host whose addresses are replaced at once: traffic %s, seed %i', (traffic, seed) => {
+    const talk = new Talk(seed, traffic);
+    const moved = talk.world.now;
+    talk.change('a', () => [locator('2001:db8:a3::1')]);
+    talk.run(1_000);
+    expect(talk.gap('b', moved)).toBeLessThan(20);
+    if (traffic === 'both ways') expect(talk.gap('a', moved)).toBeLessThan(20);
+    expect([talk.sending('a'), talk.state('a'), talk.state('b')]).toEqual([3, 'ESTABLISHED', 'ESTABLISHED']);
+  });
+
   it.each(SEEDS)('go home 5 s after it works again, seed %i', (seed) => {
     const talk = new Talk(seed, seed % 2 === 0 ? 'one way' : 'both ways');
     talk.provider = (number) => (number === 1 ? HOLE : GOOD);
@@ -192,6 +202,18 @@ describe('two HIP hosts that agreed on REAP', () => {
     talk.run(3_000);
     expect([talk.carriage('a'), talk.carriage('b')]).toEqual(['raw', 'raw']);
     expect(talk.gap('b', failed)).toBeLessThan(500);
+  });
+
+  it('exchange nothing of REAP when only one of them wants it', () => {
+    const hosts = new HipHosts(1, {}, {}, undefined, DETECTION);
+    hosts.world.every(4, () => {
+      hosts.a.send(hosts.b.host.hit, text('x'));
+    });
+    hosts.run(2_000);
+    expect(hosts.state('a')).toBe('ESTABLISHED');
+    expect(hosts.a.host.peer(hosts.b.host.hit)?.detection).toBeUndefined();
+    expect(hosts.b.host.peer(hosts.a.host.hit)?.detection).toBeUndefined();
+    expect(hosts.packets.filter(({ nextHeader, payload }) => nextHeader === HIP && payload[2] === 17)).toEqual([]);
   });
 
   it('do nothing for a replay, a forgery, or a Probe that was moved to other addresses', () => {
