@@ -26,6 +26,7 @@ import { ownIdentityOf, readHipKeyFile, readHostsFile } from './hip-keys.ts';
 import { KeyLog } from './key-log.ts';
 import type { Log } from './log.ts';
 import { linkOf } from './selection.ts';
+import { settingsOf } from './settings.ts';
 
 const UDP_HEADER_LENGTH = 8;
 
@@ -64,6 +65,7 @@ export class HipService {
         crypto: nodeHipCrypto,
         random: systemRandom,
         settings: hipSettingsOf(config.hip),
+        detection: settingsOf(config),
         identity,
         firstGeneration: BigInt(Date.now()),
         esp,

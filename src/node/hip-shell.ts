@@ -23,6 +23,7 @@ import type { Address } from '../wire/address.ts';
 import { HIP } from '../wire/ipv6.ts';
 import { NEVER } from '../wire/time.ts';
 import type { Instant } from '../wire/time.ts';
+import { LAG_MS } from './shell.ts';
 import { TUN_STRIDE } from './tun.ts';
 
 /** Batches per wake-up and descriptor. */
@@ -95,6 +96,7 @@ export class HipShell {
     this.#countErrors(this.#sealed, rows);
     this.#host.flows.clear(from, count);
     for (const octets of held) this.input({ type: 'held', octets });
+    this.#arm(); // what was sent is to be counted
   }
 
   close(): void {
@@ -208,6 +210,18 @@ export class HipShell {
     for (let slot = 0; slot < count; slot++) if ((meta[slot * FIELDS + ERROR] ?? 0) !== 0) this.counters.sendErrors++;
   }
 
+  #wake(): void {
+    const now = this.#ports.now();
+    const late = now - this.#armedFor;
+    this.#armedFor = NEVER;
+    if (late > LAG_MS) this.#perform(this.#host.handle({ type: 'lag', ms: late }, now));
+    const { raw, udp } = this.#ports;
+    this.#control(); // what waits in the sockets is not silence
+    this.#inbound('raw', raw, this.#packets);
+    if (udp !== undefined) this.#inbound('udp', udp, this.#trains);
+    this.input({ type: 'tick' });
+  }
+
   #arm(): void {
     if (this.#isClosed) return;
     const now = this.#ports.now();
@@ -216,8 +230,7 @@ export class HipShell {
     clearTimeout(this.#timer);
     this.#armedFor = due;
     this.#timer = setTimeout(() => {
-      this.#armedFor = NEVER;
-      this.input({ type: 'tick' });
+      this.#wake();
     }, due - now);
   }
 }
