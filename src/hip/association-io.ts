@@ -58,7 +58,7 @@ export type AssociationInput =
   | { readonly type: 'verified'; readonly address: Address }
   /** ESP that was authentic and no replay arrived on this SPI; `octets` of IP packets since last told. */
   | { readonly type: 'payload-received'; readonly spi: number; readonly octets: number }
-  /** Payload went out; `octets` of IP packets since last told. Keeps the association in use. */
+  /** Payload went out; `octets` of IP packets since last told. Keeps the association in use, and is charged to the credit. */
   | { readonly type: 'payload-sent'; readonly octets: number }
   /** An octet string of REAP for the peer, over this path (docs/reap-over-hip.md). Only when `established` said `reap`. */
   | { readonly type: 'reap-parameter'; readonly path: HipPath; readonly octets: Uint8Array };
@@ -107,7 +107,7 @@ export type AssociationEffect =
     }
   /**
    * Payload goes over this path from now on. With `credit` its destination is not verified yet (RFC 8046 §5.6): no more than
-   * so many octets until the next such effect, or as `Association.spend` says packet by packet.
+   * so many octets until the next such effect.
    */
   | { readonly type: 'path-selected'; readonly path: HipPath; readonly credit: number | undefined }
   /** All addresses of the peer, whenever one of them changes. */

