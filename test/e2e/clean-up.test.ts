@@ -10,7 +10,7 @@ import { HOSTS, PROVIDERS, buildTopology, linkOf, prefixOn } from '../../src/cli
 import type { Topology } from '../../src/cli/demo/topology.ts';
 import { startTraffic } from '../../src/cli/demo/traffic.ts';
 import { loci } from './support/established.ts';
-import { configure, ran, snapshot, startLocid, way } from './support/host-alone.ts';
+import { configure, ran, snapshot, snapshotAtRest, startLocid, way } from './support/host-alone.ts';
 import type { Ended, RunningDaemon } from './support/host-alone.ts';
 
 /** Nobody of ours: what is on the way to them must never change. */
@@ -44,10 +44,7 @@ beforeAll(async () => {
         : undefined;
     });
   }
-  before = await eventually('the client does not come to rest', async () => {
-    const text = await snapshot(client);
-    return text.includes('tentative') ? undefined : text;
-  });
+  before = await snapshotAtRest(topology, 'client');
   const addresses = await ip(client, '-6', '-o', 'addr', 'show', 'scope', 'global');
   ownBefore = [...addresses.matchAll(/inet6 ([0-9a-f:]+)\/64/g)].map(([, own = '']) => own);
   expect(ownBefore).toHaveLength(2);

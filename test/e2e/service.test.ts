@@ -18,7 +18,7 @@ import { notifiedAt } from '../daemon/notified.ts';
 import type { Notified } from '../daemon/notified.ts';
 import { parseOpenMetrics } from '../daemon/open-metrics.ts';
 import { loci } from './support/established.ts';
-import { configure, snapshot, startLocid } from './support/host-alone.ts';
+import { configure, snapshot, snapshotAtRest, startLocid } from './support/host-alone.ts';
 import type { RunningDaemon } from './support/host-alone.ts';
 
 const UNIT = 'packaging/systemd/locid.service';
@@ -80,13 +80,7 @@ describe('locid as the unit starts it', () => {
   beforeAll(async () => {
     topology = await buildTopology();
     const client = topology.namespace('client');
-    before = await eventually('the client does not come to rest', async () => {
-      const text = await snapshot(client);
-      const hasBoth = ([1, 2] as const).every((provider) =>
-        text.includes(prefixOn(linkOf('client', provider)).slice(0, -1)),
-      );
-      return hasBoth && !text.includes('tentative') ? text : undefined;
-    });
+    before = await snapshotAtRest(topology, 'client');
     folder = `${runtimeDirectory(topology.tag)}/unit`;
     mkdirSync(folder, { recursive: true });
     metricsSocket = `${runtimeDirectory(topology.tag)}/client/metrics.sock`;

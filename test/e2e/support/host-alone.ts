@@ -5,7 +5,7 @@ import { stringify } from 'smol-toml';
 import { compiled } from '../../../src/cli/demo/program.ts';
 import { inside, ip, runtimeDirectory } from '../../../src/cli/demo/namespaces.ts';
 import { eventually } from '../../../src/cli/demo/stage.ts';
-import { LINKS } from '../../../src/cli/demo/topology.ts';
+import { LINKS, PROVIDERS, linkOf, prefixOn } from '../../../src/cli/demo/topology.ts';
 import type { Host, Topology } from '../../../src/cli/demo/topology.ts';
 import { loci } from './established.ts';
 
@@ -100,6 +100,18 @@ export async function snapshot(namespace: string): Promise<string> {
     .join('\n')
     .replace(/(valid_lft|preferred_lft|expires) \d+sec/g, '$1 N')
     .replace(/^\s*elements = \{[^}]*\}\n/gm, ''); // packets that were counted in the meantime
+}
+
+/** The same once both prefixes have addresses, none of them tentative, and two looks agree: views are not taken at one instant. */
+export async function snapshotAtRest(topology: Topology, host: Host): Promise<string> {
+  const prefixes = PROVIDERS.map((provider) => prefixOn(linkOf(host, provider)).slice(0, -1));
+  let last = '';
+  return eventually(`the ${host} does not come to rest`, async () => {
+    const text = await snapshot(topology.namespace(host));
+    const rests = text === last && prefixes.every((one) => text.includes(one)) && !text.includes('tentative');
+    last = text;
+    return rests ? text : undefined;
+  });
 }
 
 /** Where packets to a destination go, without what counts down. */
