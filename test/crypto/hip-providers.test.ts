@@ -178,41 +178,44 @@ const signers = [
   ['Ed25519', 'portable', () => portableSigner({ type: 'eddsa', secret: systemRandom(32) }, systemRandom)],
 ] as const;
 
-describe.each(signers)('HIP-001 HIP-006 HIP-061 a signature with %s by the %s provider', (_algorithm, _provider, made) => {
-  it('is accepted by both, whatever was signed', async () => {
-    const { key, sign } = await made();
-    fc.assert(
-      fc.property(octets, (message) => {
-        const signature = sign(message);
-        for (const [, crypto] of providers) expect(crypto.verify(key, message, signature)).toBe(true);
-      }),
-      { numRuns: 8 },
-    );
-  });
+describe.each(signers)(
+  'HIP-001 HIP-006 HIP-061 a signature with %s by the %s provider',
+  (_algorithm, _provider, made) => {
+    it('is accepted by both, whatever was signed', async () => {
+      const { key, sign } = await made();
+      fc.assert(
+        fc.property(octets, (message) => {
+          const signature = sign(message);
+          for (const [, crypto] of providers) expect(crypto.verify(key, message, signature)).toBe(true);
+        }),
+        { numRuns: 8 },
+      );
+    });
 
-  it('is judged alike by both when message, signature or key were changed', async () => {
-    const { key, sign } = await made();
-    const message = text('octets of a packet');
-    const signature = sign(message);
-    for (const [, crypto] of providers) {
-      expect(crypto.verify(key, text('octets of a pocket'), signature)).toBe(false);
-      expect(crypto.verify(key, message, signature.slice(1))).toBe(false);
-      expect(crypto.verify(key, message, Uint8Array.of(...signature, 0))).toBe(false);
-      expect(crypto.verify(key, message, new Uint8Array(signature.length))).toBe(false);
-      expect(crypto.verify(key, message, new Uint8Array(signature.length).fill(0xff))).toBe(false);
-    }
-    fc.assert(
-      fc.property(fc.nat(), fc.integer({ min: 1, max: 255 }), fc.boolean(), (at, change, inKey) => {
-        const signed = signature.slice();
-        const changed = inKey ? changedKey(key, at, change) : key;
-        if (!inKey) signed[at % signed.length] = (signed[at % signed.length] ?? 0) ^ change;
-        expect(nodeHipCrypto.verify(changed, message, signed)).toBe(false);
-        expect(portable.verify(changed, message, signed)).toBe(false);
-      }),
-      { numRuns: 12 },
-    );
-  });
-});
+    it('is judged alike by both when message, signature or key were changed', async () => {
+      const { key, sign } = await made();
+      const message = text('octets of a packet');
+      const signature = sign(message);
+      for (const [, crypto] of providers) {
+        expect(crypto.verify(key, text('octets of a pocket'), signature)).toBe(false);
+        expect(crypto.verify(key, message, signature.slice(1))).toBe(false);
+        expect(crypto.verify(key, message, Uint8Array.of(...signature, 0))).toBe(false);
+        expect(crypto.verify(key, message, new Uint8Array(signature.length))).toBe(false);
+        expect(crypto.verify(key, message, new Uint8Array(signature.length).fill(0xff))).toBe(false);
+      }
+      fc.assert(
+        fc.property(fc.nat(), fc.integer({ min: 1, max: 255 }), fc.boolean(), (at, change, inKey) => {
+          const signed = signature.slice();
+          const changed = inKey ? changedKey(key, at, change) : key;
+          if (!inKey) signed[at % signed.length] = (signed[at % signed.length] ?? 0) ^ change;
+          expect(nodeHipCrypto.verify(changed, message, signed)).toBe(false);
+          expect(portable.verify(changed, message, signed)).toBe(false);
+        }),
+        { numRuns: 12 },
+      );
+    });
+  },
+);
 
 function changedKey(key: PublicKey, at: number, change: number): PublicKey {
   const flipped = (part: Uint8Array): Uint8Array => part.with(at % part.length, (part[at % part.length] ?? 0) ^ change);
