@@ -205,6 +205,5 @@ describe('loci standby', () => {
       await repair('blackhole', both.topology);
       monitor.stop();
     }
-    await home();
   }, 90_000);
 });

@@ -178,7 +178,7 @@ describe.skipIf(!CAN_BUILD_NETWORKS)('interception', { timeout: 60_000 }, () => 
           `look-up ${alone.toFixed(1)} µs before, ${among.toFixed(1)} µs with them`,
       );
       expect(among / alone).toBeLessThan(5); // two rules for each pair: above 50
-      for (const { total, longest } of [added, removed]) expect(total / longest).toBeGreaterThan(4);
+      for (const { total, longest } of [added, removed]) expect(total / longest).toBeGreaterThan(2); // in one turn: 1
       expect(await inside.call('problems')).toEqual([]);
     });
 
